@@ -44,6 +44,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 NODES = ("node-a", "node-b")
 START_LIMIT_S = 90
+USER_AGENT = "kstatusd-tests"
 
 
 class ClusterError(Exception):
@@ -65,7 +66,6 @@ class Cluster:
         self.kubeconfig = self.path("kubeconfig")
         self.viewer_kubeconfig = self.path("kubeconfig.viewer")
         self._children = {}
-        self._tls = None
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -190,17 +190,17 @@ class Cluster:
 
     # --- talking to the API server ------------------------------------------------------------
 
-    def connect(self, timeout_s=10):
-        """A new HTTPS connection to the API server, as cluster-admin by client certificate."""
-        if not self._tls:
-            self._tls = ssl.create_default_context(cafile=self.path("pki", "ca.crt"))
-            self._tls.load_cert_chain(self.path("pki", "admin.crt"), self.path("pki", "admin.key"))
-        return http.client.HTTPSConnection("127.0.0.1", self._state()["port"],
-                                           context=self._tls, timeout=timeout_s)
+    def connect(self, timeout_s=10, with_certificate=True):
+        """A new HTTPS connection to the API server, as cluster-admin or as nobody yet."""
+        tls = ssl.create_default_context(cafile=self.path("pki", "ca.crt"))
+        if with_certificate:
+            tls.load_cert_chain(self.path("pki", "admin.crt"), self.path("pki", "admin.key"))
+        return http.client.HTTPSConnection("127.0.0.1", self._state()["port"], context=tls,
+                                           timeout=timeout_s)
 
     def request(self, method, path, body=None, headers=None):
         """One request as cluster-admin; `body` is made JSON. Returns (status, headers, text)."""
-        headers = dict({"Accept": "application/json"}, **(headers or {}))
+        headers = dict({"Accept": "application/json", "User-Agent": USER_AGENT}, **(headers or {}))
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
             body = json.dumps(body)
@@ -393,7 +393,8 @@ def command_lines(directory, cache, etcd, etcd_peer, api, apiserver_args):
             "--service-account-signing-key-file", pki("service-account.key"),
             "--service-cluster-ip-range", "10.0.0.0/24", *apiserver_args],
         "kube-controller-manager": client("kube-controller-manager") + [
-            "--controllers", "*,-nodelifecycle", "--root-ca-file", pki("ca.crt"),
+            "--controllers", "*,-nodelifecycle", "--use-service-account-credentials",
+            "--root-ca-file", pki("ca.crt"),
             "--service-account-private-key-file", pki("service-account.key")],
         "kube-scheduler": client("kube-scheduler"),
         "kwok": [
