@@ -226,15 +226,9 @@ class Cluster:
         def ready():
             status, _, text = self.request("GET", "/readyz?verbose")
             return status == 200 or text
-        self._wait("the API server's /readyz", ready)
+        self.wait("the API server's /readyz", ready)
 
-    # --- inside -------------------------------------------------------------------------------
-
-    def _state(self):
-        with open(self.path("state.json")) as file:
-            return json.load(file)
-
-    def _wait(self, what, check):
+    def wait(self, what, check):
         """Calls `check` until it returns True; anything else is the newest reason why not."""
         deadline = time.monotonic() + START_LIMIT_S
         while True:
@@ -250,6 +244,12 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise ClusterError(f"{what} not reached within {START_LIMIT_S} s: {seen}")
             time.sleep(0.05)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _state(self):
+        with open(self.path("state.json")) as file:
+            return json.load(file)
 
     def _log_tail(self, name):
         with open(self.path("logs", name + ".log"), errors="replace") as file:
@@ -287,18 +287,18 @@ class Cluster:
             return status == 200 and good(json.loads(text)) or text
 
         for node in NODES:
-            self._wait(f"Node {node} Ready", lambda: found(
+            self.wait(f"Node {node} Ready", lambda: found(
                 f"/api/v1/nodes/{node}", lambda o: {"Ready": "True"}.items() <= {
                     c["type"]: c["status"] for c in o["status"].get("conditions", [])}.items()))
-        self._wait("the service account default/default", lambda: found(
+        self.wait("the service account default/default", lambda: found(
             "/api/v1/namespaces/default/serviceaccounts/default", lambda o: True))
 
         # A Deployment that becomes available needs the controllers, the scheduler and kwok; that
         # all of it goes away after a delete needs the garbage collector.
-        self._wait("an available Deployment", lambda: found(
+        self.wait("an available Deployment", lambda: found(
             PROBE_PATH, lambda o: o["status"].get("availableReplicas") == 1))
         self.request("DELETE", PROBE_PATH)
-        self._wait("the Pods of a deleted Deployment gone", lambda: found(
+        self.wait("the Pods of a deleted Deployment gone", lambda: found(
             "/api/v1/namespaces/kube-system/pods", lambda o: not o["items"]))
 
 
