@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verdict on one object: has it reached its desired state, and if not, why not. Pure: a document and a time in,
+ * a value out; no I/O, no clock, no allocation of its own.
+ *
+ * Profile `kstatus`: status, and the emitted condition's type, status and reason equal the reference's
+ * (fluxcd/cli-utils v1.3.0, pkg/kstatus/status) for every object; shared/spec kstatus 1 is the description. Message
+ * texts are our own.
+ *
+ * Thread: the document's.  Owns: nothing.  Limits: messages of our own are at most KS_VERDICT_TEXT_MAX bytes.
+ */
+#ifndef KS_STATUS_STATUS_H
+#define KS_STATUS_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "json/json.h"
+
+/* Numbers are those of kstatus.v1.ReconcileStatus. */
+typedef enum {
+    KS_STATUS_UNSPECIFIED = 0,
+    KS_STATUS_IN_PROGRESS = 1,
+    KS_STATUS_FAILED = 2,
+    KS_STATUS_CURRENT = 3,
+    KS_STATUS_TERMINATING = 4,
+    KS_STATUS_NOT_FOUND = 5, /* never computed here: told by who looked */
+    KS_STATUS_UNKNOWN = 6,   /* never computed here: what a failed computation becomes */
+} ks_status;
+#define KS_STATUS_COUNT 7
+
+/* "InProgress", "Failed", ... as kstatus prints them; never NULL. */
+const char *ks_status_text(ks_status status);
+/* All six names are accepted, also "NotFound"; false for anything else. */
+bool ks_status_parse(struct ks_str text, ks_status *out);
+
+/* Numbers are those of kstatus.v1.StatusBasis: what a verdict rests on, strongest first. */
+typedef enum {
+    KS_BASIS_UNSPECIFIED = 0,
+    KS_BASIS_KIND_RULE = 1,
+    KS_BASIS_STANDARD_CONDITION = 2,
+    KS_BASIS_CUSTOM_RULE = 3,
+    KS_BASIS_GENERATION_ONLY = 4,
+    KS_BASIS_ASSUMED = 5,
+} ks_basis;
+
+struct ks_condition {
+    struct ks_str type;
+    struct ks_str status;
+    struct ks_str reason;
+    struct ks_str message;
+};
+
+#define KS_VERDICT_TEXT_MAX 256
+
+/* Views point into static text, into the document, or into `text`: copy them before the document goes, and do not
+ * copy the struct by assignment (use it where it was filled). */
+struct ks_verdict {
+    ks_status status;
+    ks_basis basis;
+    struct ks_str reason;  /* stable identifier; empty for Current and Terminating */
+    struct ks_str message; /* for people; UTF-8, may be untrusted text from the cluster */
+    bool has_condition;
+    struct ks_condition condition; /* Reconciling=True or Stalled=True, as kstatus emits it */
+    int64_t recheck_at_ms;         /* wall time at which the verdict changes by itself; 0: never */
+    bool has_generation;
+    int64_t generation;
+    bool has_observed_generation;
+    int64_t observed_generation;
+    bool has_progress; /* kinds that count replicas, pods or completions */
+    uint32_t desired_count;
+    uint32_t ready_count;
+    char text[KS_VERDICT_TEXT_MAX];
+};
+
+/*
+ * object is the whole Kubernetes object with apiVersion and kind. now_wall_ms is Unix time.
+ *
+ * KS_RC_INVALID: the reference fails on this object too (a member of a wrong type where it insists on one, an unknown
+ * Pod phase); err says which. A watcher reports such an object as Unknown.
+ */
+KS_MUST_USE ks_rc ks_status_compute(struct ks_json_value object, int64_t now_wall_ms,
+                                    struct ks_verdict *out, struct ks_error *err);
+
+#endif
