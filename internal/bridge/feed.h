@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Feed: joins a session to an outbox. Each event is encoded as it arises and put or pushed.
+ *
+ * Thread: the kube loop's.  Owns: the session.  Holds a reference to the outbox.
+ */
+#ifndef KS_BRIDGE_FEED_H
+#define KS_BRIDGE_FEED_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/error.h"
+#include "bridge/outbox.h"
+#include "watcher/session.h"
+
+struct ks_feed;
+
+struct ks_feed_ops {
+    /* Once: SYNCED has been put into the outbox. May be NULL. */
+    void (*on_synced)(void *ctx);
+    /* At most once, last: the stream cannot go on. The owner then calls ks_feed_free, from within it or later. */
+    void (*on_failed)(void *ctx, const struct ks_error *err);
+};
+
+/* Counters shared by all feeds of a worker, readable from any thread. */
+struct ks_feed_stats {
+    _Atomic uint64_t events_total;
+    _Atomic uint64_t updates_total;
+    _Atomic uint32_t sessions;
+    _Atomic int64_t objects;
+};
+
+KS_MUST_USE ks_rc ks_feed_new(struct ks_kube *kube, const struct ks_session_config *config,
+                              struct ks_outbox *outbox, struct ks_feed_stats *stats,
+                              const struct ks_feed_ops *ops, void *ctx, struct ks_feed **out,
+                              struct ks_error *err);
+/* Ends the session and its informers. Returns NULL; NULL is allowed. */
+struct ks_feed *ks_feed_free(struct ks_feed *feed);
+
+#endif
