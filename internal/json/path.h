@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Typed lookups along a path, with the accessor semantics of the reference (shared/spec: kstatus 0.4).
+ * Typed lookups along a path, with the accessor semantics of the reference (shared/spec: kstatus
+ * 0.4).
  *
- * A path is member names joined by '.', as "status.observedGeneration"; keys with dots cannot be named. Walking: at
- * null the rest is absent; at a map its member; at anything else a type error.
+ * A path is member names joined by '.', as "status.observedGeneration"; keys with dots cannot be
+ * named. Walking: at null the rest is absent; at a map its member; at anything else a type error.
  *
  * Thread: the document's.
  */
@@ -15,7 +16,8 @@
 typedef enum {
     KS_LOOKUP_FOUND,
     KS_LOOKUP_ABSENT,
-    KS_LOOKUP_ERROR, /* wrong type at the end or on the way, or null at the end of a strict lookup */
+    KS_LOOKUP_ERROR, /* wrong type at the end or on the way, or null at the end of a strict lookup
+                      */
 } ks_lookup;
 
 /* The value at the path; it may be null. */
@@ -30,7 +32,8 @@ ks_lookup ks_json_strict_map(struct ks_json_value root, const char *path,
                              struct ks_json_value *out);
 
 /* The default for absent, null and wrong types alike. */
-struct ks_str ks_json_lenient_str(struct ks_json_value root, const char *path, const char *fallback);
+struct ks_str ks_json_lenient_str(struct ks_json_value root, const char *path,
+                                  const char *fallback);
 int64_t ks_json_lenient_int(struct ks_json_value root, const char *path, int64_t fallback);
 bool ks_json_lenient_bool(struct ks_json_value root, const char *path, bool fallback);
 

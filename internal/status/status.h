@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verdict on one object: has it reached its desired state, and if not, why not. Pure: a document and a time in,
- * a value out; no I/O, no clock, no allocation of its own.
+ * The verdict on one object: has it reached its desired state, and if not, why not. Pure: a
+ * document and a time in, a value out; no I/O, no clock, no allocation of its own.
  *
- * Profile `kstatus`: status, and the emitted condition's type, status and reason equal the reference's
- * (fluxcd/cli-utils v1.3.0, pkg/kstatus/status) for every object; shared/spec kstatus 1 is the description. Message
- * texts are our own.
+ * Profile `kstatus`: status, and the emitted condition's type, status and reason equal the
+ * reference's (fluxcd/cli-utils v1.3.0, pkg/kstatus/status) for every object; shared/spec kstatus 1
+ * is the description. Message texts are our own.
  *
- * Thread: the document's.  Owns: nothing.  Limits: messages of our own are at most KS_VERDICT_TEXT_MAX bytes.
+ * Thread: the document's.  Owns: nothing.  Limits: messages of our own are at most
+ * KS_VERDICT_TEXT_MAX bytes.
  */
 #ifndef KS_STATUS_STATUS_H
 #define KS_STATUS_STATUS_H
@@ -37,7 +38,8 @@ const char *ks_status_text(ks_status status);
 /* All six names are accepted, also "NotFound"; false for anything else. */
 bool ks_status_parse(struct ks_str text, ks_status *out);
 
-/* Numbers are those of kstatus.v1.StatusBasis: what a verdict rests on, strongest first. */
+/* Numbers are those of kstatus.v1.StatusBasis: what a verdict rests on, strongest first. Deletion
+ * counts as a rule of the kind: every kind has it. */
 typedef enum {
     KS_BASIS_UNSPECIFIED = 0,
     KS_BASIS_KIND_RULE = 1,
@@ -56,8 +58,8 @@ struct ks_condition {
 
 #define KS_VERDICT_TEXT_MAX 256
 
-/* Views point into static text, into the document, or into `text`: copy them before the document goes, and do not
- * copy the struct by assignment (use it where it was filled). */
+/* Views point into static text, into the document, or into `text`: copy them before the document
+ * goes, and do not copy the struct by assignment (use it where it was filled). */
 struct ks_verdict {
     ks_status status;
     ks_basis basis;
@@ -79,8 +81,10 @@ struct ks_verdict {
 /*
  * object is the whole Kubernetes object with apiVersion and kind. now_wall_ms is Unix time.
  *
- * KS_RC_INVALID: the reference fails on this object too (a member of a wrong type where it insists on one, an unknown
- * Pod phase); err says which. A watcher reports such an object as Unknown.
+ * KS_RC_INVALID: the reference fails on this object too (a member of a wrong type where it insists
+ * on one, an unknown Pod phase); err says which. A watcher reports such an object as Unknown.
+ * KS_RC_NOMEM: a string could not be decoded. After either, out holds no verdict (UNSPECIFIED), but
+ * the generations and the progress that could be read.
  */
 KS_MUST_USE ks_rc ks_status_compute(struct ks_json_value object, int64_t now_wall_ms,
                                     struct ks_verdict *out, struct ks_error *err);

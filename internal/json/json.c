@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The JSON view: scan, tokenize, link.
+ *
+ * jsmn is a tokenizer that accepts much that is no JSON, stops at a NUL byte and is quadratic in
+ * nesting depth, so it never sees a text that has not been proved good. A parse is three passes,
+ * each linear:
+ *
+ *   scan (scan.c)  the whole grammar with its limits: depth, tokens, bytes, number range;
+ *   jsmn           the tokens, into an array that the scan has measured exactly;
+ *   link           for each token, where its subtree ends, so that a sibling is one step away.
+ *
+ * A jsmn token carries `parent` (JSMN_PARENT_LINKS) and `size`; the latter counts children, which
+ * nobody needs once the grammar is proved, so link() keeps there what walking needs:
+ *
+ *   map, list  index of the first token behind the subtree;
+ *   string     where its decoded form is: TEXT_UNKNOWN, TEXT_PLAIN, or TEXT_DECODED + index in
+ * `decoded`.
+ *
+ * Invariants:
+ *   1. token_count is 0 unless the last parse succeeded, and every handle is checked against it.
+ *   2. A token's parent has a smaller index; a member's value has its key as parent, a key its map.
+ *   3. Decoded strings live until the next parse; each string is decoded at most once.
+ *
+ * Thread: one at a time.  It does not: convert numbers to double, build trees, or change the text.
+ */
+#include "json/json.h"
+
+#include <limits.h>
+
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#include <jsmn.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "json/scan.h"
+#include "json/text.h"
+
+enum { TEXT_UNKNOWN, TEXT_PLAIN, TEXT_DECODED };
+
+/* What ks_json_trim leaves: enough for a large Pod. */
+#define USUAL_TOKENS 4096u
+
+struct ks_json {
+    struct ks_json_limits limits;
+    struct ks_str text;
+    jsmntok_t *tokens;
+    size_t token_cap;
+    size_t token_count;
+    unsigned char *levels; /* the scan's stack, limits.max_depth long */
+    struct ks_json_scan scan;
+    struct ks_str *decoded;
+    size_t decoded_cap;
+    size_t decoded_count;
+    bool out_of_memory;
+};
+
+const struct ks_json_limits ks_json_limits_object = {
+    .max_bytes = 16u << 20,
+    .max_tokens = 256u << 10,
+    .max_depth = 512,
+};
+
+ks_rc ks_json_new(const struct ks_json_limits *limits, struct ks_json **out, struct ks_error *err)
+{
+    struct ks_json *json;
+
+    /* jsmn's offsets are int. */
+    if (limits->max_bytes > INT_MAX || limits->max_tokens > INT_MAX || limits->max_depth == 0)
+        return ks_fail(err, KS_RC_INVALID, "JSON limits are out of range");
+    json = ks_alloc0(sizeof(*json));
+    if (!json)
+        return ks_fail(err, KS_RC_NOMEM, "no memory for a JSON parser");
+    json->limits = *limits;
+    json->levels = ks_alloc_array(limits->max_depth, sizeof(*json->levels));
+    if (!json->levels) {
+        ks_json_free(json);
+        return ks_fail(err, KS_RC_NOMEM, "no memory for a JSON parser");
+    }
+    *out = json;
+    return KS_RC_OK;
+}
+
+static void drop_document(struct ks_json *json)
+{
+    for (size_t i = 0; i < json->decoded_count; i++)
+        ks_free((void *)(uintptr_t)json->decoded[i].ptr);
+    json->decoded_count = 0;
+    json->token_count = 0;
+    json->text = (struct ks_str){0};
+    json->out_of_memory = false;
+}
+
+struct ks_json *ks_json_free(struct ks_json *json)
+{
+    if (!json)
+        return NULL;
+    drop_document(json);
+    ks_free(json->decoded);
+    ks_free(json->levels);
+    ks_free(json->tokens);
+    ks_free(json);
+    return NULL;
+}
+
+void ks_json_trim(struct ks_json *json)
+{
+    drop_document(json);
+    ks_free(json->decoded);
+    json->decoded = NULL;
+    json->decoded_cap = 0;
+    if (json->token_cap <= USUAL_TOKENS)
+        return;
+    ks_free(json->tokens);
+    json->tokens = NULL;
+    json->token_cap = 0;
+}
+
+/* The old content is of no use, so this frees before it allocates: the peak is one array. */
+static ks_rc reserve_tokens(struct ks_json *json, size_t count, struct ks_error *err)
+{
+    size_t cap = json->token_cap ? json->token_cap : 256;
+
+    if (count <= json->token_cap)
+        return KS_RC_OK;
+    while (cap < count)
+        cap *= 2;
+    if (cap > json->limits.max_tokens)
+        cap = json->limits.max_tokens;
+    ks_free(json->tokens);
+    json->token_cap = 0;
+    json->tokens = ks_alloc_array(cap, sizeof(*json->tokens));
+    if (!json->tokens)
+        return ks_fail(err, KS_RC_NOMEM, "no memory for %zu JSON tokens", cap);
+    json->token_cap = cap;
+    return KS_RC_OK;
+}
+
+static void link_tokens(jsmntok_t *tokens, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tokens[i].size = (int)i + 1;
+    /* Children have larger indices than parents: backwards, each subtree's end is known when it is
+     * passed up. */
+    for (size_t i = count - 1; i > 0; i--) {
+        jsmntok_t *parent = &tokens[tokens[i].parent];
+
+        if (parent->size < tokens[i].size)
+            parent->size = tokens[i].size;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i].type == JSMN_STRING)
+            tokens[i].size = TEXT_UNKNOWN;
+    }
+}
+
+ks_rc ks_json_parse(struct ks_json *json, struct ks_str text, struct ks_error *err)
+{
+    struct ks_json_scan scan = {.levels = json->levels, .limits = &json->limits};
+    jsmn_parser parser;
+    ks_rc rc;
+
+    drop_document(json);
+    rc = ks_json_scan_run(&scan, text, err);
+    if (rc)
+        return rc;
+    rc = reserve_tokens(json, scan.token_count, err);
+    if (rc)
+        return rc;
+    jsmn_init(&parser);
+    if (jsmn_parse(&parser, text.ptr, text.len, json->tokens, (unsigned)scan.token_count) !=
+        (int)scan.token_count)
+        return ks_fail(err, KS_RC_PARSE, "JSON text and its tokens disagree");
+    link_tokens(json->tokens, scan.token_count);
+    json->scan = scan;
+    json->text = text;
+    json->token_count = scan.token_count;
+    return KS_RC_OK;
+}
+
+/* Handles are index + 1, so that the zero value is ABSENT. */
+static struct ks_json_value value_at(struct ks_json *json, size_t index)
+{
+    return (struct ks_json_value){.doc = json, .at = (uint32_t)index + 1};
+}
+
+static const struct ks_json_value absent = {0};
+
+static jsmntok_t *token_of(struct ks_json_value v)
+{
+    if (!v.doc || v.at == 0 || v.at > v.doc->token_count)
+        return NULL;
+    return &v.doc->tokens[v.at - 1];
+}
+
+static struct ks_str token_text(const struct ks_json *json, const jsmntok_t *token)
+{
+    return ks_str_make(json->text.ptr + token->start, (size_t)(token->end - token->start));
+}
+
+struct ks_json_value ks_json_root(struct ks_json *json)
+{
+    return json->token_count ? value_at(json, 0) : absent;
+}
+
+bool ks_json_out_of_memory(const struct ks_json *json)
+{
+    return json->out_of_memory;
+}
+
+static ks_json_type primitive_type(struct ks_str text)
+{
+    int64_t ignored;
+
+    switch (text.ptr[0]) {
+    case 'n':
+        return KS_JSON_NULL;
+    case 't':
+    case 'f':
+        return KS_JSON_BOOL;
+    default:
+        return ks_str_to_int64(text, &ignored) ? KS_JSON_INT : KS_JSON_DOUBLE;
+    }
+}
+
+ks_json_type ks_json_type_of(struct ks_json_value v)
+{
+    const jsmntok_t *token = token_of(v);
+
+    if (!token)
+        return KS_JSON_ABSENT;
+    switch (token->type) {
+    case JSMN_OBJECT:
+        return KS_JSON_MAP;
+    case JSMN_ARRAY:
+        return KS_JSON_LIST;
+    case JSMN_STRING:
+        return KS_JSON_STRING;
+    case JSMN_PRIMITIVE:
+        return primitive_type(token_text(v.doc, token));
+    case JSMN_UNDEFINED:
+        break;
+    }
+    return KS_JSON_ABSENT;
+}
+
+/* Index of the first token behind the subtree at index. */
+static size_t subtree_end(const struct ks_json *json, size_t index)
+{
+    const jsmntok_t *token = &json->tokens[index];
+
+    if (token->type == JSMN_OBJECT || token->type == JSMN_ARRAY)
+        return (size_t)token->size;
+    return index + 1;
+}
+
+struct ks_json_value ks_json_first(struct ks_json_value v)
+{
+    const jsmntok_t *token = token_of(v);
+
+    if (!token || (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY))
+        return absent;
+    if (token->size == (int)v.at) /* the subtree ends behind the token itself: empty */
+        return absent;
+    return value_at(v.doc, token->type == JSMN_OBJECT ? v.at + 1 : v.at);
+}
+
+struct ks_json_value ks_json_next(struct ks_json_value element)
+{
+    const jsmntok_t *token = token_of(element);
+    struct ks_json *json = element.doc;
+    const jsmntok_t *up;
+    size_t next;
+
+    if (!token || token->parent < 0)
+        return absent;
+    next = subtree_end(json, element.at - 1);
+    up = &json->tokens[token->parent];
+    if (up->type == JSMN_STRING) {
+        up = &json->tokens[up->parent];
+        if (next < (size_t)up->size)
+            return value_at(json, next + 1);
+    } else if (next < (size_t)up->size) {
+        return value_at(json, next);
+    }
+    return absent;
+}
+
+size_t ks_json_count(struct ks_json_value v)
+{
+    size_t count = 0;
+
+    for (struct ks_json_value e = ks_json_first(v); !ks_json_is_absent(e); e = ks_json_next(e))
+        count++;
+    return count;
+}
+
+static bool key_is(const struct ks_json *json, const jsmntok_t *token, struct ks_str key)
+{
+    struct ks_str raw = token_text(json, token);
+
+    if (json->scan.has_plain_keys)
+        return ks_str_eq(raw, key);
+    return ks_json_text_equals(raw, key);
+}
+
+struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key)
+{
+    const jsmntok_t *map = token_of(v);
+    struct ks_json_value found = absent;
+    const struct ks_json *json = v.doc;
+    size_t at;
+
+    if (!map || map->type != JSMN_OBJECT)
+        return absent;
+    /* To the end: of duplicate keys the last one wins. */
+    for (at = v.at; at < (size_t)map->size; at = subtree_end(json, at + 1)) {
+        if (key_is(json, &json->tokens[at], key))
+            found = value_at(v.doc, at + 1);
+    }
+    return found;
+}
+
+struct ks_json_value ks_json_get(struct ks_json_value v, const char *key)
+{
+    return ks_json_get_str(v, ks_str_from(key));
+}
+
+static bool grow_decoded(struct ks_json *json)
+{
+    size_t cap = json->decoded_cap ? json->decoded_cap * 2 : 16;
+    struct ks_str *grown;
+
+    if (json->decoded_count < json->decoded_cap)
+        return true;
+    grown = ks_realloc_array(json->decoded, cap, sizeof(*grown));
+    if (!grown)
+        return false;
+    json->decoded = grown;
+    json->decoded_cap = cap;
+    return true;
+}
+
+static bool decode(struct ks_json *json, struct ks_str raw, struct ks_str *out)
+{
+    size_t len = ks_json_text_measure(raw);
+    char *bytes;
+
+    bytes = ks_alloc(len ? len : 1);
+    if (!bytes || !grow_decoded(json)) {
+        ks_free(bytes);
+        json->out_of_memory = true;
+        return false;
+    }
+    ks_json_text_decode(raw, bytes);
+    *out = ks_str_make(bytes, len);
+    json->decoded[json->decoded_count++] = *out;
+    return true;
+}
+
+/* The decoded form of a string token; is_plain: what the scan knows of its like. */
+static bool token_string(struct ks_json *json, jsmntok_t *token, bool is_plain, struct ks_str *out)
+{
+    struct ks_str raw = token_text(json, token);
+
+    if (token->size >= TEXT_DECODED) {
+        *out = json->decoded[token->size - TEXT_DECODED];
+        return true;
+    }
+    if (is_plain || token->size == TEXT_PLAIN || ks_json_text_is_plain(raw)) {
+        token->size = TEXT_PLAIN;
+        *out = raw;
+        return true;
+    }
+    if (!decode(json, raw, out))
+        return false;
+    token->size = TEXT_DECODED + (int)json->decoded_count - 1;
+    return true;
+}
+
+bool ks_json_to_str(struct ks_json_value v, struct ks_str *out)
+{
+    jsmntok_t *token = token_of(v);
+
+    return token && token->type == JSMN_STRING &&
+           token_string(v.doc, token, v.doc->scan.has_plain_text, out);
+}
+
+struct ks_str ks_json_key(struct ks_json_value member)
+{
+    const jsmntok_t *token = token_of(member);
+    struct ks_json *json = member.doc;
+    struct ks_str text = {0};
+
+    if (!token || token->parent < 0 || json->tokens[token->parent].type != JSMN_STRING)
+        return text;
+    (void)token_string(json, &json->tokens[token->parent], json->scan.has_plain_keys,
+                       &text); /* failure is remembered in out_of_memory, text stays empty */
+    return text;
+}
+
+bool ks_json_to_int(struct ks_json_value v, int64_t *out)
+{
+    const jsmntok_t *token = token_of(v);
+
+    return token && token->type == JSMN_PRIMITIVE && ks_str_to_int64(token_text(v.doc, token), out);
+}
+
+bool ks_json_to_bool(struct ks_json_value v, bool *out)
+{
+    if (ks_json_type_of(v) != KS_JSON_BOOL)
+        return false;
+    *out = v.doc->text.ptr[token_of(v)->start] == 't';
+    return true;
+}
+
+struct ks_str ks_json_raw(struct ks_json_value v)
+{
+    const jsmntok_t *token = token_of(v);
+    struct ks_str text;
+
+    if (!token)
+        return (struct ks_str){0};
+    text = token_text(v.doc, token);
+    if (token->type == JSMN_STRING)
+        return ks_str_make(text.ptr - 1, text.len + 2);
+    return text;
+}

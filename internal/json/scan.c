@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The grammar of RFC 8259 as a loop: six states and a stack of bracket kinds.
+ *
+ *   VALUE ──scalar──────────────> AFTER ──,──> VALUE (list) | KEY (map)
+ *     │ [ pushes: VALUE_OR_END      │ ] } pops: AFTER, or END below the last level
+ *     │ { pushes: KEY_OR_END
+ *   KEY ──string──> COLON ──:──> VALUE
+ *
+ * Invariants:
+ *   1. at <= text.len at every step, and each step moves at forward: linear, whatever the text.
+ *   2. depth <= limits->max_depth; levels[0..depth) are the open brackets.
+ *   3. token_count counts what jsmn makes: one per bracket pair, string and scalar.
+ *
+ * Where Go's encoding/json (the API server's and every Go client's) is laxer than the RFC, this is
+ * too: bytes that are no UTF-8 and lone surrogates pass. A number beyond double's range does not,
+ * there as here.
+ *
+ * Thread: any.  It does not: build anything.
+ */
+#include "json/scan.h"
+
+#include "base/str.h"
+#include "json/number.h"
+
+enum state { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END };
+
+struct cursor {
+    struct ks_json_scan *scan;
+    struct ks_str text;
+    size_t at;
+    unsigned depth;
+    enum state state;
+    struct ks_error *err;
+};
+
+static ks_rc malformed(const struct cursor *c, const char *expected)
+{
+    unsigned char found;
+
+    if (c->at >= c->text.len)
+        return ks_fail(c->err, KS_RC_PARSE, "JSON ends at byte %zu where %s should be", c->at,
+                       expected);
+    found = (unsigned char)c->text.ptr[c->at];
+    if (found < 0x21 || found > 0x7e)
+        return ks_fail(c->err, KS_RC_PARSE, "JSON has byte 0x%02x at %zu where %s should be", found,
+                       c->at, expected);
+    return ks_fail(c->err, KS_RC_PARSE, "JSON has '%c' at byte %zu where %s should be", found,
+                   c->at, expected);
+}
+
+static ks_rc count_token(struct cursor *c)
+{
+    if (c->scan->token_count == c->scan->limits->max_tokens)
+        return ks_fail(c->err, KS_RC_LIMIT, "JSON has more than %zu values (at byte %zu)",
+                       c->scan->limits->max_tokens, c->at);
+    c->scan->token_count++;
+    return KS_RC_OK;
+}
+
+static bool is_hex(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f') || (ch >= 'A' && ch <= 'F');
+}
+
+/* at is on the backslash; leaves it behind the escape. */
+static ks_rc scan_escape(struct cursor *c)
+{
+    c->at++;
+    if (c->at < c->text.len && c->text.ptr[c->at] == 'u') {
+        for (int i = 0; i < 4; i++) {
+            c->at++;
+            if (c->at >= c->text.len || !is_hex(c->text.ptr[c->at]))
+                return malformed(c, "a hexadecimal digit");
+        }
+    } else if (c->at >= c->text.len || !memchr("\"\\/bfnrt", c->text.ptr[c->at], 8)) {
+        return malformed(c, "an escape character");
+    }
+    c->at++;
+    return KS_RC_OK;
+}
+
+/* 1 for bytes that end a run of ordinary ones: quote, backslash, controls, and all above 0x7f. */
+static bool is_special(unsigned char byte)
+{
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
+}
+
+/* at is on the opening quote; leaves it behind the closing one. */
+static ks_rc scan_string(struct cursor *c, bool *out_is_plain)
+{
+    bool is_plain = true;
+    ks_rc rc;
+
+    rc = count_token(c);
+    if (rc)
+        return rc;
+    c->at++;
+    for (;;) {
+        unsigned char byte;
+
+        while (c->at < c->text.len && !is_special((unsigned char)c->text.ptr[c->at]))
+            c->at++;
+        byte = c->at < c->text.len ? (unsigned char)c->text.ptr[c->at] : 0;
+        if (byte == '"')
+            break;
+        if (byte < 0x20)
+            return malformed(c, "the rest of a string");
+        is_plain = false;
+        if (byte != '\\') {
+            c->at++;
+            continue;
+        }
+        rc = scan_escape(c);
+        if (rc)
+            return rc;
+    }
+    c->at++;
+    *out_is_plain = is_plain;
+    return KS_RC_OK;
+}
+
+static ks_rc scan_number(struct cursor *c)
+{
+    struct ks_str rest = ks_str_make(c->text.ptr + c->at, c->text.len - c->at);
+    size_t len = ks_json_number_measure(rest);
+
+    if (len == 0) {
+        c->at++; /* the sign: what follows it is wrong */
+        return malformed(c, "a number");
+    }
+    if (!ks_json_number_fits_double(ks_str_make(rest.ptr, len)))
+        return ks_fail(c->err, KS_RC_PARSE, "JSON has a number at byte %zu that no double can hold",
+                       c->at);
+    c->at += len;
+    return KS_RC_OK;
+}
+
+static ks_rc scan_word(struct cursor *c, struct ks_str word)
+{
+    if (!ks_str_starts(ks_str_make(c->text.ptr + c->at, c->text.len - c->at), word))
+        return malformed(c, "a value");
+    c->at += word.len;
+    return KS_RC_OK;
+}
+
+static ks_rc open_bracket(struct cursor *c, char bracket)
+{
+    ks_rc rc;
+
+    if (c->depth == c->scan->limits->max_depth)
+        return ks_fail(c->err, KS_RC_LIMIT, "JSON is nested deeper than %u levels (at byte %zu)",
+                       c->scan->limits->max_depth, c->at);
+    rc = count_token(c);
+    if (rc)
+        return rc;
+    c->scan->levels[c->depth++] = (unsigned char)bracket;
+    c->state = bracket == '{' ? KEY_OR_END : VALUE_OR_END;
+    c->at++;
+    return KS_RC_OK;
+}
+
+static void close_bracket(struct cursor *c)
+{
+    c->depth--;
+    c->state = c->depth ? AFTER : END;
+    c->at++;
+}
+
+static ks_rc scan_scalar(struct cursor *c, char first)
+{
+    bool is_plain = true;
+    ks_rc rc;
+
+    if (c->depth == 0)
+        return malformed(c, "a map or a list");
+    c->state = AFTER;
+    if (first == '"') {
+        rc = scan_string(c, &is_plain);
+        c->scan->has_plain_text &= is_plain;
+        return rc;
+    }
+    rc = count_token(c);
+    if (rc)
+        return rc;
+    if (first == '-' || (first >= '0' && first <= '9'))
+        return scan_number(c);
+    if (first == 't')
+        return scan_word(c, KS_LIT("true"));
+    if (first == 'f')
+        return scan_word(c, KS_LIT("false"));
+    return scan_word(c, KS_LIT("null"));
+}
+
+static ks_rc scan_value(struct cursor *c, char first)
+{
+    if (first == '{' || first == '[')
+        return open_bracket(c, first);
+    if (first == ']' && c->state == VALUE_OR_END) {
+        close_bracket(c);
+        return KS_RC_OK;
+    }
+    return scan_scalar(c, first);
+}
+
+static ks_rc scan_key(struct cursor *c, char first)
+{
+    bool is_plain = true;
+    ks_rc rc;
+
+    if (first == '}' && c->state == KEY_OR_END) {
+        close_bracket(c);
+        return KS_RC_OK;
+    }
+    if (first != '"')
+        return malformed(c, "a member's name");
+    rc = scan_string(c, &is_plain);
+    if (rc)
+        return rc;
+    c->scan->has_plain_keys &= is_plain;
+    c->state = COLON;
+    return KS_RC_OK;
+}
+
+static ks_rc scan_after(struct cursor *c, char first)
+{
+    bool in_map = c->scan->levels[c->depth - 1] == '{';
+
+    if (first == (in_map ? '}' : ']')) {
+        close_bracket(c);
+        return KS_RC_OK;
+    }
+    if (first != ',')
+        return malformed(c, in_map ? "',' or '}'" : "',' or ']'");
+    c->state = in_map ? KEY : VALUE;
+    c->at++;
+    return KS_RC_OK;
+}
+
+static ks_rc scan_step(struct cursor *c, char first)
+{
+    switch (c->state) {
+    case VALUE:
+    case VALUE_OR_END:
+        return scan_value(c, first);
+    case KEY:
+    case KEY_OR_END:
+        return scan_key(c, first);
+    case COLON:
+        if (first != ':')
+            return malformed(c, "':'");
+        c->state = VALUE;
+        c->at++;
+        return KS_RC_OK;
+    case AFTER:
+        return scan_after(c, first);
+    case END:
+        break;
+    }
+    return malformed(c, "the end");
+}
+
+static void skip_white_space(struct cursor *c)
+{
+    while (c->at < c->text.len) {
+        char ch = c->text.ptr[c->at];
+
+        if (ch != ' ' && ch != '\n' && ch != '\t' && ch != '\r')
+            break;
+        c->at++;
+    }
+}
+
+ks_rc ks_json_scan_run(struct ks_json_scan *scan, struct ks_str text, struct ks_error *err)
+{
+    struct cursor c = {.scan = scan, .text = text, .state = VALUE, .err = err};
+    ks_rc rc;
+
+    scan->token_count = 0;
+    scan->has_plain_text = true;
+    scan->has_plain_keys = true;
+    if (text.len > scan->limits->max_bytes)
+        return ks_fail(err, KS_RC_LIMIT, "JSON of %zu bytes is longer than the %zu allowed",
+                       text.len, scan->limits->max_bytes);
+    for (;;) {
+        skip_white_space(&c);
+        if (c.at == text.len)
+            break;
+        rc = scan_step(&c, text.ptr[c.at]);
+        if (rc)
+            return rc;
+    }
+    if (c.state != END)
+        return malformed(&c, "more");
+    return KS_RC_OK;
+}

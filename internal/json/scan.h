@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private to internal/json: proves that a text is one JSON document within its limits, without
+ * allocating.
+ *
+ * Thread: any.  Owns: nothing; borrows the level stack.  Limits: those it is given.
+ */
+#ifndef KS_JSON_SCAN_H
+#define KS_JSON_SCAN_H
+
+#include "json/json.h"
+
+struct ks_json_scan {
+    const struct ks_json_limits *limits;
+    unsigned char *levels; /* scratch, limits->max_depth bytes */
+    /* Results. */
+    size_t token_count;  /* exactly what jsmn will make of the text */
+    bool has_plain_text; /* no escape and no byte above 0x7f anywhere */
+    bool has_plain_keys; /* the same for keys alone */
+};
+
+/* KS_RC_PARSE or KS_RC_LIMIT. The top-level value must be a map or a list: nothing else is ever
+ * sent to us. */
+KS_MUST_USE ks_rc ks_json_scan_run(struct ks_json_scan *scan, struct ks_str text,
+                                   struct ks_error *err);
+
+#endif
