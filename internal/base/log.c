@@ -22,16 +22,18 @@ struct line {
     size_t len;
 };
 
-static void line_add(struct line *l, const char *text, size_t len)
+/* False, and nothing added, when it does not fit. */
+static bool line_add(struct line *l, const char *text, size_t len)
 {
     if (len > sizeof(l->bytes) - 3 - l->len) /* room for the closing brace and the newline */
-        return;
+        return false;
     memcpy(l->bytes + l->len, text, len);
     l->len += len;
+    return true;
 }
 
 /* A quoted string that is valid in JSON and in logfmt alike. */
-static void line_add_quoted(struct line *l, struct ks_str value)
+static bool line_add_quoted(struct line *l, struct ks_str value)
 {
     char quoted[VALUE_MAX_BYTES * 6 + 8];
     struct ks_str cut = ks_str_cut_utf8(value, VALUE_MAX_BYTES);
@@ -49,43 +51,46 @@ static void line_add_quoted(struct line *l, struct ks_str value)
             quoted[n++] = (char)c;
     }
     quoted[n++] = '"';
-    line_add(l, quoted, n);
+    return line_add(l, quoted, n);
 }
 
-static void line_add_value(struct line *l, struct ks_str value)
+static bool line_add_value(struct line *l, struct ks_str value)
 {
     static const char replaced[] = "\"(bytes that are no UTF-8)\"";
 
     if (ks_str_is_utf8(value))
-        line_add_quoted(l, value);
-    else
-        line_add(l, replaced, sizeof(replaced) - 1);
+        return line_add_quoted(l, value);
+    return line_add(l, replaced, sizeof(replaced) - 1);
 }
 
-static void line_add_name(struct line *l, enum ks_log_format format, const char *name)
+static bool line_add_name(struct line *l, enum ks_log_format format, const char *name)
 {
     char text[64];
     int n = snprintf(text, sizeof(text), format == KS_LOG_JSON ? "%s\"%s\":" : "%s%s=",
                      l->len <= 1 ? "" : (format == KS_LOG_JSON ? "," : " "), name);
 
-    if (n > 0 && (size_t)n < sizeof(text))
-        line_add(l, text, (size_t)n);
+    return n > 0 && (size_t)n < sizeof(text) && line_add(l, text, (size_t)n);
 }
 
-static void line_add_field(struct line *l, enum ks_log_format format,
-                           const struct ks_log_field *field)
+static bool line_add_content(struct line *l, const struct ks_log_field *field)
 {
     char number[24];
     int n;
 
-    line_add_name(l, format, field->name);
-    if (field->type == KS_LOG_FIELD_STR) {
-        line_add_value(l, field->str);
-        return;
-    }
+    if (field->type == KS_LOG_FIELD_STR)
+        return line_add_value(l, field->str);
     n = snprintf(number, sizeof(number), "%lld", (long long)field->num);
-    if (n > 0)
-        line_add(l, number, (size_t)n);
+    return n > 0 && line_add(l, number, (size_t)n);
+}
+
+/* A field that does not fit is left out whole. */
+static void line_add_field(struct line *l, enum ks_log_format format,
+                           const struct ks_log_field *field)
+{
+    size_t before = l->len;
+
+    if (!line_add_name(l, format, field->name) || !line_add_content(l, field))
+        l->len = before;
 }
 
 void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char *message,
@@ -97,14 +102,12 @@ void ks_log_write(const struct ks_log *log, enum ks_log_level level, const char 
 
     if (!ks_log_is_on(log, level))
         return;
+    ks_rfc3339_format(log->clock->wall_ms(log->clock), time);
     if (log->format == KS_LOG_JSON)
-        line_add(&l, "{", 1);
-    line_add_name(&l, log->format, "time");
-    line_add_value(&l, ks_str_from(ks_rfc3339_format(log->clock->wall_ms(log->clock), time)));
-    line_add_name(&l, log->format, "level");
-    line_add_value(&l, ks_str_from(level_names[level]));
-    line_add_name(&l, log->format, "msg");
-    line_add_value(&l, ks_str_from(message));
+        l.bytes[l.len++] = '{';
+    line_add_field(&l, log->format, &KS_F_STR("time", time));
+    line_add_field(&l, log->format, &KS_F_STR("level", level_names[level]));
+    line_add_field(&l, log->format, &KS_F_STR("msg", message));
     for (; fields->name; fields++)
         line_add_field(&l, log->format, fields);
     if (log->format == KS_LOG_JSON)
