@@ -24,8 +24,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "kube/config.h"
 #include "loop/loop.h"
+#include "kube/config.h"
 
 struct ks_kube;
 struct ks_kube_request;
