@@ -3,15 +3,16 @@
  * One identity at one API server, on one loop: HTTP connections, credentials, discovery, and pacing. Informers and
  * sessions borrow it.
  *
- * Thread: the loop's, except ks_kube_get_stats (any).  Owns: transport, credentials, mapper.
- * Limits: 8 collection syncs and 32 single-object syncs in flight; see http/transport.h for connections.
+ * Thread: the loop's, except ks_kube_stats_of's figures and ks_kube_last_error (any).  Owns: transport, credentials,
+ * mapper.  Limits: 8 collection syncs and 32 single-object syncs in flight; see http/transport.h for connections.
  *
  * Credentials: the Authorization value is taken from the source anew for each request (token file re-read at most
  * once a minute, exec plugin run when its credential expires, single-flight). A 401 refreshes them once and repeats
  * the request once when that can help (shared/spec: informers 4.6).
  *
  * The endpoint gate (informers 1.7): when the endpoint cannot be reached, requests wait while one probe at a time goes
- * out, 0.8 s to 30 s apart; the first success opens it. Requests that wait have not failed.
+ * out, 0.8 s to 30 s apart; the first success opens it. Requests that wait have not failed. For a minute after an
+ * outage what waited is let through at 20 collection syncs and 200 other paced requests a second, in random order.
  */
 #ifndef KS_KUBE_CLIENT_H
 #define KS_KUBE_CLIENT_H
@@ -54,6 +55,10 @@ const struct ks_log *ks_kube_log(struct ks_kube *kube);
 const struct ks_kube_config *ks_kube_config_of(struct ks_kube *kube);
 const struct ks_kube_options *ks_kube_options_of(struct ks_kube *kube);
 struct ks_mapper *ks_kube_mapper(struct ks_kube *kube);
+/* The slot of what this client's reflectors share (kube/fleet.h): NULL at first, filled by the first reflector;
+ * ks_kube_free calls ks_fleet_free on it, before it frees the rest. */
+struct ks_fleet;
+struct ks_fleet **ks_kube_fleet_slot(struct ks_kube *kube);
 
 /*
  * What an answer that is no success means. `rc` is what programs decide on:
@@ -77,17 +82,29 @@ typedef enum {
     KS_KUBE_REQUEST_WATCH,      /* endless body: watch lane, no compression */
 } ks_kube_request_kind;
 
+/* What a request costs the server, and so how many of its sort may run at once. */
+typedef enum {
+    KS_KUBE_PACE_DEFAULT,    /* WATCH: as SINGLE; SHORT: not paced (discovery, reviews, probes) */
+    KS_KUBE_PACE_SINGLE,     /* one object's list, or a watch resumed: 32 at once; a watch counts until its head */
+    KS_KUBE_PACE_COLLECTION, /* a list's page or a streaming list: 8 at once; a watch counts until
+                                ks_kube_request_synced */
+} ks_kube_pace;
+
 struct ks_kube_request_ops {
+    /* The request has to wait because the endpoint cannot be reached; err says why. It goes out when it can. May be
+     * called again when a later attempt fails; may be NULL. */
+    void (*on_waiting)(void *ctx, const struct ks_error *err);
     /* A 2xx answer has begun. May be NULL. */
     void (*on_head)(void *ctx, const char *content_type, const char *etag, int http_status);
     /* Its body; lent. */
     void (*on_data)(void *ctx, struct ks_str bytes);
-    /* Once, last. failure is NULL when a 2xx (or 304) answer ended cleanly. The handle is dead after it. */
+    /* Once, last. failure is NULL when a 2xx (or 304) answer ended cleanly. The handle is dead when it returns. */
     void (*on_end)(void *ctx, const struct ks_kube_failure *failure);
 };
 
 struct ks_kube_request_config {
     ks_kube_request_kind kind;
+    ks_kube_pace pace;
     const char *method; /* NULL: GET */
     const char *path;   /* encoded, begins with '/' */
     const char *accept; /* NULL: application/json */
@@ -102,6 +119,8 @@ struct ks_kube_request_config {
 KS_MUST_USE ks_rc ks_kube_request_start(struct ks_kube *kube,
                                         const struct ks_kube_request_config *config,
                                         struct ks_kube_request **out, struct ks_error *err);
+/* A streaming list has brought its initial state: it gives its place to another sync and goes on as a watch. */
+void ks_kube_request_synced(struct ks_kube_request *request);
 /* No callback after this returns. NULL is allowed. */
 void ks_kube_request_cancel(struct ks_kube_request *request);
 
