@@ -2,12 +2,13 @@
 /*
  * Newline framer.
  *
- * The model: bytes are either handed out straight from the caller's chunk, when a line lies in it whole, or
- * gathered in `part` until their newline comes. A line that outgrows its limit is cut down to its head and from
- * there on only counted.
+ * The model: bytes are either handed out straight from the caller's chunk, when a line lies in it
+ * whole, or gathered in `part` until their newline comes. A line that outgrows its limit is cut
+ * down to its head and from there on only counted.
  *
  * Invariants:
- *   1. part never holds a newline, and never more than max_line_bytes or KS_LINES_HEAD_BYTES, the larger;
+ *   1. part never holds a newline, and never more than max_line_bytes or KS_LINES_HEAD_BYTES, the
+ * larger;
  *   2. skipped == 0, or part holds the head of a line of which `skipped` bytes have gone by;
  *   3. whatever a callback returns, the framer stands at the beginning of a line afterwards.
  *
@@ -17,7 +18,8 @@
  */
 #include "http/lines.h"
 
-/* What is kept between lines: a common event fits, so that a busy watch does not allocate for each. */
+/* What is kept between lines: a common event fits, so that a busy watch does not allocate for each.
+ */
 #define KEEP_BYTES ((size_t)8 << 10)
 
 void ks_lines_init(struct ks_lines *l, size_t max_line_bytes, size_t max_skip_bytes,
@@ -54,8 +56,7 @@ static ks_rc lines_report(struct ks_lines *l, struct ks_str line)
 /* More of a line that is too long: its head is completed, the rest is counted. */
 static ks_rc lines_skip(struct ks_lines *l, struct ks_str bytes)
 {
-    const size_t room =
-        l->part.len < KS_LINES_HEAD_BYTES ? KS_LINES_HEAD_BYTES - l->part.len : 0;
+    const size_t room = l->part.len < KS_LINES_HEAD_BYTES ? KS_LINES_HEAD_BYTES - l->part.len : 0;
 
     if (bytes.len > l->max_skip_bytes - l->skipped)
         return KS_RC_LIMIT;
@@ -73,8 +74,10 @@ static ks_rc lines_gather(struct ks_lines *l, struct ks_str bytes)
     if (l->part.len > l->max_skip_bytes)
         return KS_RC_LIMIT;
     l->skipped = l->part.len;
-    if (l->part.len > KS_LINES_HEAD_BYTES)
+    if (l->part.len > KS_LINES_HEAD_BYTES) {
         l->part.len = KS_LINES_HEAD_BYTES;
+        l->part.data[l->part.len] = '\0';
+    }
     return lines_skip(l, bytes);
 }
 

@@ -2,9 +2,10 @@
 /*
  * Pairing heap of timers.
  *
- * The model: a node points to its first child; siblings form a list through `next`; `prev` is the left sibling or,
- * for a first child, the parent. That one back link is what makes removal from the middle possible, which is what
- * almost every timer of ours ends with: most of them are deadlines that are stopped in time.
+ * The model: a node points to its first child; siblings form a list through `next`; `prev` is the
+ * left sibling or, for a first child, the parent. That one back link is what makes removal from the
+ * middle possible, which is what almost every timer of ours ends with: most of them are deadlines
+ * that are stopped in time.
  *
  * Invariants:
  *   1. no child is due before its parent; among equals the one started first is above;
@@ -50,7 +51,8 @@ static struct ks_timer *heap_merge(struct ks_timer *a, struct ks_timer *b)
     return top;
 }
 
-/* Makes one heap of a list of siblings: pairs from left to right, then all pairs from right to left. */
+/* Makes one heap of a list of siblings: pairs from left to right, then all pairs from right to
+ * left. */
 static struct ks_timer *heap_join(struct ks_timer *first)
 {
     struct ks_timer *pairs = NULL; /* linked through next, rightmost first */

@@ -2,8 +2,8 @@
 /*
  * Pairing heap of timers by (due, order of starting), private to internal/loop.
  *
- * Thread: the loop's.  Owns: nothing; the nodes are the timers themselves.  Limits: none; push is O(1), remove is
- * O(log n) amortised, nothing recurses.
+ * Thread: the loop's.  Owns: nothing; the nodes are the timers themselves.  Limits: none; push is
+ * O(1), remove is O(log n) amortised, nothing recurses.
  */
 #ifndef KS_LOOP_HEAP_H
 #define KS_LOOP_HEAP_H

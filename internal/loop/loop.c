@@ -2,20 +2,23 @@
 /*
  * One event loop per thread, on libuv: sockets are libuv's, timers and the mailbox are ours.
  *
- * The model: a turn is "wait for sockets, tasks or the earliest timer; handle sockets and tasks; fire the timers
- * that are due by our clock". libuv knows one timer only, and all that does is end the wait: what is due is decided
- * by the injected clock, so that a test that moves its clock needs no real time at all.
+ * The model: a turn is "wait for sockets, tasks or the earliest timer; handle sockets and tasks;
+ * fire the timers that are due by our clock". libuv knows one timer only, and all that does is end
+ * the wait: what is due is decided by the injected clock, so that a test that moves its clock needs
+ * no real time at all.
  *
  * Invariants:
- *   1. a turn fires each timer that was due when its firing began at most once; a timer started from within a
- *      firing waits for the next turn, however short its delay: no timer can starve the sockets;
+ *   1. a turn fires each timer that was due when its firing began at most once; a timer started
+ * from within a firing waits for the next turn, however short its delay: no timer can starve the
+ * sockets;
  *   2. `posted` is touched under `lock` only, and no task runs under it;
- *   3. the doorbell rings on the empty-to-non-empty edge only; whoever empties the list runs what was in it, so no
- *      posted task waits without a ring under way;
- *   4. the doorbell is the one handle that keeps uv_run polling; whether the loop has anything left to do is asked
- *      with the doorbell left out.
+ *   3. the doorbell rings on the empty-to-non-empty edge only; whoever empties the list runs what
+ * was in it, so no posted task waits without a ring under way;
+ *   4. the doorbell is the one handle that keeps uv_run polling; whether the loop has anything left
+ * to do is asked with the doorbell left out.
  *
- * Thread: the one that last entered ks_loop_run or ks_loop_turn; ks_loop_post and ks_loop_quit: any.
+ * Thread: the one that last entered ks_loop_run or ks_loop_turn; ks_loop_post and ks_loop_quit:
+ * any.
  *
  * Does not: log, or own anything that hangs on its lists.
  */
@@ -49,7 +52,8 @@ struct ks_loop {
     struct ks_list posted;
 };
 
-/* Ends the wait. By uv_stop, because a timer that libuv finds due before it polls would not keep it from polling. */
+/* Ends the wait. By uv_stop, because a timer that libuv finds due before it polls would not keep it
+ * from polling. */
 static void on_wake(uv_timer_t *wake)
 {
     uv_stop(wake->loop);
@@ -98,8 +102,8 @@ ks_rc ks_loop_new(const struct ks_clock *clock, struct ks_loop **out, struct ks_
     if (rc) {
         (void)uv_loop_close(&loop->uv); /* it has no handle, so it cannot refuse */
         ks_free(loop);
-        return ks_fail(err, rc == UV_ENOMEM ? KS_RC_NOMEM : KS_RC_IO,
-                       "event loop: doorbell: %s", uv_strerror(rc));
+        return ks_fail(err, rc == UV_ENOMEM ? KS_RC_NOMEM : KS_RC_IO, "event loop: doorbell: %s",
+                       uv_strerror(rc));
     }
     loop->bell.data = loop;
     (void)uv_timer_init(&loop->uv, &loop->wake); /* documented to return 0 */
@@ -136,8 +140,8 @@ static void loop_fire(struct ks_loop *loop)
     const int64_t now_ms = loop->timers ? ks_loop_now_ms(loop) : 0;
     const uint64_t last = loop->order;
 
-    /* A timer started meanwhile is due at now_ms or later and has a later order: it sorts behind all others that
-     * are due, so the first such timer ends the round. */
+    /* A timer started meanwhile is due at now_ms or later and has a later order: it sorts behind
+     * all others that are due, so the first such timer ends the round. */
     while (loop->timers && loop->timers->due_ms <= now_ms && loop->timers->order <= last) {
         struct ks_timer *timer = loop->timers;
 
@@ -208,8 +212,8 @@ void ks_loop_quit(struct ks_loop *loop)
     (void)uv_async_send(&loop->bell); /* fails only on a handle of another type */
 }
 
-/* What its owners have closed, and children killed and not yet reaped, may still be finishing; nothing else may
- * be here any more. */
+/* What its owners have closed, and children killed and not yet reaped, may still be finishing;
+ * nothing else may be here any more. */
 static void assert_is_leaving(uv_handle_t *handle, void *ctx)
 {
     (void)ctx; /* uv_walk's form */

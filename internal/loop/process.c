@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One child process: run it, collect what it writes, give it no more time and space than it was allowed.
+ * One child process: run it, collect what it writes, give it no more time and space than it was
+ * allowed.
  *
- * The model: three facts arrive in any order, the child's end and the end of its two outputs; the last of them
- * completes the run. A deadline or a full buffer cuts that short with SIGKILL to the group. The handle answers once
- * (or is cancelled) and then lives on, unseen, until libuv has reaped the child and closed everything.
+ * The model: three facts arrive in any order, the child's end and the end of its two outputs; the
+ * last of them completes the run. A deadline or a full buffer cuts that short with SIGKILL to the
+ * group. The handle answers once (or is cancelled) and then lives on, unseen, until libuv has
+ * reaped the child and closed everything.
  *
  *   RUNNING ──all three in──> ANSWERED        RUNNING ──deadline, too much output──> ANSWERED
  *   RUNNING ──cancel──> ANSWERED
@@ -12,9 +14,10 @@
  *
  * Invariants:
  *   1. done is called at most once, only out of the loop, and never after cancel;
- *   2. the process handle is closed only after the child has been reaped: closing it earlier would leave a zombie;
- *   3. the group is killed before it can have gone: as long as the leader is not reaped, or one of its group holds
- *      an output open, the number cannot belong to somebody else;
+ *   2. the process handle is closed only after the child has been reaped: closing it earlier would
+ * leave a zombie;
+ *   3. the group is killed before it can have gone: as long as the leader is not reaped, or one of
+ * its group holds an output open, the number cannot belong to somebody else;
  *   4. output is wiped before its memory goes back: it is a credential.
  *
  * Thread: the loop's.
@@ -176,9 +179,10 @@ static void on_deadline(struct ks_timer *timer)
 
     process_kill(p);
     if (p->is_reaped)
-        (void)ks_fail(&err, KS_RC_TIMEOUT,
-                      "%s has ended, but left a process behind that kept its output open for %lld s",
-                      p->name, (long long)(p->deadline_ms / 1000));
+        (void)ks_fail(
+            &err, KS_RC_TIMEOUT,
+            "%s has ended, but left a process behind that kept its output open for %lld s", p->name,
+            (long long)(p->deadline_ms / 1000));
     else
         (void)ks_fail(&err, KS_RC_TIMEOUT, "%s did not end within %lld s and was killed", p->name,
                       (long long)(p->deadline_ms / 1000));
@@ -229,8 +233,8 @@ static void process_put_stderr(struct ks_process *p, struct ks_str bytes)
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 {
     struct ks_process *p = stream->data;
-    const int which = stream == (uv_stream_t *)&p->outputs[OUTPUT_STDOUT] ? OUTPUT_STDOUT
-                                                                          : OUTPUT_STDERR;
+    const int which =
+        stream == (uv_stream_t *)&p->outputs[OUTPUT_STDOUT] ? OUTPUT_STDOUT : OUTPUT_STDERR;
 
     if (count > 0 && which == OUTPUT_STDOUT)
         process_put_stdout(p, ks_str_make(buf->base, (size_t)count));
@@ -254,7 +258,8 @@ static ks_rc spawn_failed(const struct ks_process_config *config, int rc, struct
     return ks_fail(err, KS_RC_IO, "%s: cannot be run: %s", config->file, uv_strerror(rc));
 }
 
-/* libuv takes argv and env as "char **" and changes nothing in them; this is the one place that knows. */
+/* libuv takes argv and env as "char **" and changes nothing in them; this is the one place that
+ * knows. */
 static char **unconst(const char *const *strings)
 {
     union {
@@ -294,7 +299,8 @@ static int process_spawn(struct ks_process *p, struct ks_loop *loop,
     }
     p->child.data = p;
     rc = uv_spawn(uv, &p->child, &options);
-    p->open_handles = 1 + OUTPUT_COUNT; /* the process handle counts even when nothing was spawned */
+    p->open_handles =
+        1 + OUTPUT_COUNT; /* the process handle counts even when nothing was spawned */
     for (int i = 0; i < OUTPUT_COUNT && !rc; i++)
         rc = uv_read_start((uv_stream_t *)&p->outputs[i], on_alloc, on_read);
     return rc;
