@@ -18,6 +18,7 @@ All that belongs to one cluster is in its directory:
     kubeconfig          cluster-admin, by client certificate
     kubeconfig.viewer   user "viewer", by token: reads Pods, Deployments and ReplicaSets of the
                         namespace "default", and nothing else
+    env                 for a shell: PATH with our kubectl, KUBECONFIG
     bin/                the programs (a link into the cache), kubectl among them
     pids/NAME           one process id a file
     logs/NAME.log       standard error and output of each program
@@ -32,6 +33,7 @@ import json
 import os
 import random
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -44,6 +46,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 NODES = ("node-a", "node-b")
 START_LIMIT_S = 90
+END_LIMIT_S = 30
 USER_AGENT = "kstatusd-tests"
 
 
@@ -84,8 +87,10 @@ class Cluster:
                 raise ClusterError(f"a cluster runs in {self.dir} already; stop it with down")
             shutil.rmtree(self.dir)
 
-        cache = subprocess.run([os.path.join(HERE, "build")], check=True, text=True,
-                               stdout=subprocess.PIPE).stdout.strip()
+        built = subprocess.run([os.path.join(HERE, "build")], text=True, stdout=subprocess.PIPE)
+        if built.returncode:
+            raise ClusterError("there are no programs to run; see above")
+        cache = built.stdout.strip()
         started = time.monotonic()
         for sub in ("", "pids", "logs", "pki", "kwok"):
             os.makedirs(self.path(sub), mode=0o700, exist_ok=True)
@@ -101,6 +106,7 @@ class Cluster:
         try:
             make_pki(self.path("pki"))
             self._write_kubeconfigs(state["url"])
+            self._write_env()
             self.start("etcd")
             self.start("kube-apiserver")
             self.wait_api()
@@ -112,7 +118,8 @@ class Cluster:
             self._stop_all()
             say(f"could not start; logs are kept in {self.path('logs')}")
             raise
-        say(f"ready after {time.monotonic() - started:.1f} s at {state['url']}, files in {self.dir}")
+        seconds = time.monotonic() - started
+        say(f"ready after {seconds:.1f} s at {state['url']}, files in {self.dir}")
 
     def down(self):
         """Stops every process of this cluster and removes its directory. Safe to repeat."""
@@ -134,6 +141,7 @@ class Cluster:
         """Starts a program with the command line that `up` settled, on the same ports."""
         if self.alive(name):
             raise ClusterError(f"{name} runs already (pid {self.pid(name)})")
+        self._wait_end(name)
         env = dict(os.environ, KWOK_WORKDIR=self.path("kwok"))
         for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "KUBECONFIG"):
             env.pop(proxy, None)
@@ -145,19 +153,37 @@ class Cluster:
         with open(self.path("pids", name), "w") as file:
             file.write(f"{child.pid}\n")
 
-    def kill(self, name, how=signal.SIGKILL, limit_s=30):
-        """Signals a program and waits until its process is gone; nothing to do is fine."""
+    def kill(self, name, how=signal.SIGKILL):
+        """Signals a program and waits until its process has ended; nothing to do is fine."""
+        if self.alive(name):
+            os.kill(self.pid(name), how)
+        self._wait_end(name)
+
+    def _wait_end(self, name):
+        """Waits for a process that was told to end, and forgets it.
+
+        A process that is killed loses its executable first and its last thread, with the sockets,
+        some milliseconds later. Only then can another one listen on its port.
+        """
         pid = self.pid(name)
-        deadline = time.monotonic() + limit_s
-        while pid and self.alive(name):
-            if how is not None:
-                os.kill(pid, how)
-                how = None
+        if not pid:
+            return
+        deadline = time.monotonic() + END_LIMIT_S
+        while True:
+            if name in self._children:
+                self._children[name].poll()
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    comm, fields = file.read().split("(", 1)[1].rsplit(")", 1)
+            except OSError:
+                break
+            state, threads = fields.split()[0], int(fields.split()[17])
+            if (state in "ZX" and threads <= 1) or comm != name[:15]:
+                break
             if time.monotonic() > deadline:
-                raise ClusterError(f"{name} (pid {pid}) did not end within {limit_s} s")
-            time.sleep(0.02)
-        if pid:
-            os.remove(self.path("pids", name))
+                raise ClusterError(f"{name} (pid {pid}) did not end within {END_LIMIT_S} s")
+            time.sleep(0.01)
+        os.remove(self.path("pids", name))
 
     def pid(self, name):
         """The recorded process id of a program, or None when it was stopped or never started."""
@@ -214,9 +240,12 @@ class Cluster:
 
     def kubectl(self, *args, stdin=None, kubeconfig=None):
         """Runs kubectl as cluster-admin (or with another kubeconfig) and returns its output."""
+        env = self._env()
+        if kubeconfig:
+            env["KUBECONFIG"] = kubeconfig
         done = subprocess.run([self.path("bin", "kubectl"), *args], input=stdin, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=dict(os.environ, KUBECONFIG=kubeconfig or self.kubeconfig))
+                              env=dict(os.environ, **env))
         if done.returncode:
             raise ClusterError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
         return done.stdout
@@ -275,6 +304,15 @@ class Cluster:
             file.write(f'{token},viewer,viewer,"viewers"\n')
         write(self.viewer_kubeconfig, "viewer", [f"token: {token}"])
 
+    def _env(self):
+        return {"KUBECONFIG": self.kubeconfig, "KUBECACHEDIR": self.path("kubectl-cache")}
+
+    def _write_env(self):
+        with open(self.path("env"), "w") as file:
+            file.write(f"export PATH={shlex.quote(self.path('bin'))}:$PATH\n")
+            for name, value in self._env().items():
+                file.write(f"export {name}={shlex.quote(value)}\n")
+
     def _create_basics(self):
         for path, body in basics():
             status, _, text = self.request("POST", path, body)
@@ -284,12 +322,14 @@ class Cluster:
     def _wait_basics(self):
         def found(path, good):
             status, _, text = self.request("GET", path)
-            return status == 200 and good(json.loads(text)) or text
+            return (status == 200 and good(json.loads(text))) or text
+
+        def is_ready(obj):
+            return any(c["type"] == "Ready" and c["status"] == "True"
+                       for c in obj["status"].get("conditions", []))
 
         for node in NODES:
-            self.wait(f"Node {node} Ready", lambda: found(
-                f"/api/v1/nodes/{node}", lambda o: {"Ready": "True"}.items() <= {
-                    c["type"]: c["status"] for c in o["status"].get("conditions", [])}.items()))
+            self.wait(f"Node {node} Ready", lambda: found(f"/api/v1/nodes/{node}", is_ready))
         self.wait("the service account default/default", lambda: found(
             "/api/v1/namespaces/default/serviceaccounts/default", lambda o: True))
 
@@ -464,8 +504,26 @@ def basics():
 
 # --- commands -------------------------------------------------------------------------------------
 
+def run(function):
+    """Runs a command's work and ends the process: a failure is one clear text and exit code 1.
+
+    SIGTERM unwinds the stack as Ctrl-C does, so that no cluster is left behind half started.
+    """
+    def unwind(signal_number, _):
+        sys.exit(128 + signal_number)
+
+    signal.signal(signal.SIGTERM, unwind)
+    try:
+        function()
+    except (ClusterError, OSError) as error:
+        say(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 def command(function, description, extra=None):
-    """Runs one of this folder's commands: options, the call, and a clear end."""
+    """Runs one of this folder's small commands: a cluster's directory, and what to do with it."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--dir", dest="option", metavar="DIR",
                         help=f"the cluster's directory (default: {default_directory()})")
@@ -475,13 +533,7 @@ def command(function, description, extra=None):
         parser.add_argument("dir", nargs="?", metavar="DIR", help="the same without --dir")
     options = parser.parse_args()
     directory = options.option or getattr(options, "dir", None)
-    try:
-        function(Cluster(directory), options)
-    except (ClusterError, subprocess.CalledProcessError, OSError) as error:
-        say(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: function(Cluster(directory), options))
 
 
 def require_cluster(cluster):
