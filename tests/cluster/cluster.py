@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real Kubernetes control plane on loopback, for tests.
 
 etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as ordinary processes; kwok
