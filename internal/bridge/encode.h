@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Session events and answers -> protobuf bytes. The only file besides server/rpc and client that knows protobuf-c.
+ * Session events and answers -> protobuf bytes. The only file besides server/rpc and client that
+ * knows protobuf-c.
  *
- * Thread: any.  Owns: nothing.  Limits: a message text is cut at 4 KiB, an encoded event at 64 KiB. All strings are
- * made valid UTF-8 here (protobuf-c does not check).
+ * Thread: any.  Owns: nothing.  Limits: a message text is cut at 4 KiB, an encoded event at 64 KiB.
+ * All strings are made valid UTF-8 here (protobuf-c does not check).
  */
 #ifndef KS_BRIDGE_ENCODE_H
 #define KS_BRIDGE_ENCODE_H
@@ -11,8 +12,8 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "watcher/event.h"
 #include "bridge/packet.h"
+#include "watcher/event.h"
 
 KS_MUST_USE ks_rc ks_encode_event(const struct ks_event *event, struct ks_packet **out,
                                   struct ks_error *err);
@@ -37,8 +38,8 @@ KS_MUST_USE ks_rc ks_encode_bad_request(int grpc_code, const char *message,
                                         const struct ks_field_violation *violations, size_t count,
                                         struct ks_buf *out);
 
-/* The google.rpc.Code (gRPC status code) that stands for a result code in messages. The server's own table for
- * ending calls is this one too. */
+/* The google.rpc.Code (gRPC status code) that stands for a result code in messages. The server's
+ * own table for ending calls is this one too. */
 int ks_rpc_code(ks_rc rc);
 
 #endif

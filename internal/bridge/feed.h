@@ -12,15 +12,16 @@
 
 #include "base/base.h"
 #include "base/error.h"
-#include "watcher/session.h"
 #include "bridge/outbox.h"
+#include "watcher/session.h"
 
 struct ks_feed;
 
 struct ks_feed_ops {
     /* Once: SYNCED has been put into the outbox. May be NULL. */
     void (*on_synced)(void *ctx);
-    /* At most once, last: the stream cannot go on. The owner then calls ks_feed_free, from within it or later. */
+    /* At most once, last: the stream cannot go on. The owner then calls ks_feed_free, from within
+     * it or later. */
     void (*on_failed)(void *ctx, const struct ks_error *err);
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An encoded event: the body of one member of kstatus.v1.Event's oneof, encoded once where it arises, immutable, and
- * shared by reference between threads.
+ * An encoded event: the body of one member of kstatus.v1.Event's oneof, encoded once where it
+ * arises, immutable, and shared by reference between threads.
  *
- * What is only known when it is sent (how many updates were merged into it) is added then: see outbox.h.
+ * What is only known when it is sent (how many updates were merged into it) is added then: see
+ * outbox.h.
  *
  * Thread: any (atomic reference count).  Owns: its bytes.
  */

@@ -96,8 +96,8 @@ struct ks_event {
         struct ks_removed removed;
     };
     /*
-     * UPDATE and REMOVED: the sink's own pointer for this object (one UID under one name), NULL at first. The session
-     * keeps it and gives it back through on_forget when it drops the object.
+     * UPDATE and REMOVED: the sink's own pointer for this object (one UID under one name), NULL at
+     * first. The session keeps it and gives it back through on_forget when it drops the object.
      */
     void **sink_slot;
 };

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The feed: the sink of one session. An update goes into its object's slot, everything else is
+ * pushed behind.
+ *
+ *   session ──on_event──> encode ──update──> slot of the object (latest wins)
+ *                             └── others ──> control packet (never merged)
+ *
+ * Invariants:
+ *   1. the session's sink pointer of an object is its outbox slot, made at its first update,
+ * retired at on_forget;
+ *   2. the owner hears on_failed at most once, whether the session or the feed gave up, and nothing
+ * after it;
+ *   3. an owner may free the feed from within on_synced and on_failed: nothing is touched after
+ * these.
+ *
+ * Thread: the kube loop's.  It does not: wait, send, or know who reads the outbox.
+ */
+#include "bridge/feed.h"
+
+#include "base/alloc.h"
+#include "bridge/encode.h"
+
+struct ks_feed {
+    struct ks_session *session;
+    struct ks_outbox *outbox;
+    struct ks_feed_stats *stats;
+    struct ks_feed_ops ops;
+    void *ctx;
+    enum { FEED_OPEN, FEED_FAILED } state;
+};
+
+static void add_objects(struct ks_feed *feed, int64_t by)
+{
+    /* The counters are gauges for people: no order is needed (and the old value is of no use). */
+    (void)atomic_fetch_add_explicit(&feed->stats->objects, by, memory_order_relaxed);
+}
+
+static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
+                        struct ks_packet *packet, struct ks_error *err)
+{
+    struct ks_outbox_slot *slot = *event->sink_slot;
+
+    if (!slot) {
+        slot = ks_outbox_slot_new(feed->outbox);
+        if (!slot)
+            return ks_fail(err, KS_RC_NOMEM, "no memory to follow one more object");
+        *event->sink_slot = slot;
+        add_objects(feed, 1);
+    }
+    (void)atomic_fetch_add_explicit(&feed->stats->updates_total, 1, memory_order_relaxed);
+    ks_outbox_put(feed->outbox, slot, packet);
+    return KS_RC_OK;
+}
+
+static ks_rc push(struct ks_feed *feed, struct ks_packet *packet, struct ks_error *err)
+{
+    ks_rc rc = ks_outbox_push(feed->outbox, packet);
+
+    if (rc == KS_RC_LIMIT)
+        return ks_fail(err, rc,
+                       "the client does not read, and too many changes wait for it: watch again");
+    if (rc)
+        return ks_fail(err, rc, "no memory for an event");
+    return KS_RC_OK;
+}
+
+static void feed_fail(struct ks_feed *feed, const struct ks_error *err)
+{
+    if (feed->state == FEED_FAILED)
+        return;
+    feed->state = FEED_FAILED;
+    feed->ops.on_failed(feed->ctx, err);
+    /* Careful: the feed may be gone here. */
+}
+
+static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct ks_error *err)
+{
+    struct ks_packet *packet = NULL;
+    ks_rc rc = ks_encode_event(event, &packet, err);
+
+    if (rc)
+        return rc;
+    (void)atomic_fetch_add_explicit(&feed->stats->events_total, 1, memory_order_relaxed);
+    rc = event->kind == KS_EVENT_UPDATE ? put_update(feed, event, packet, err)
+                                        : push(feed, packet, err);
+    (void)ks_packet_unref(packet); /* always NULL */
+    return rc;
+}
+
+static void on_event(void *ctx, const struct ks_event *event)
+{
+    struct ks_feed *feed = ctx;
+    struct ks_error err = {0};
+
+    if (feed->state == FEED_FAILED)
+        return;
+    if (deliver(feed, event, &err)) {
+        feed_fail(feed, &err);
+        return; /* the feed may be gone */
+    }
+    if (event->kind == KS_EVENT_SYNCED && feed->ops.on_synced)
+        feed->ops.on_synced(feed->ctx); /* the feed may be gone */
+}
+
+static void on_forget(void *ctx, void *sink_slot)
+{
+    struct ks_feed *feed = ctx;
+
+    if (!sink_slot)
+        return;
+    ks_outbox_slot_retire(feed->outbox, sink_slot);
+    add_objects(feed, -1);
+}
+
+static void on_failed(void *ctx, const struct ks_error *err)
+{
+    feed_fail(ctx, err);
+}
+
+static const struct ks_session_ops session_ops = {
+    .on_event = on_event,
+    .on_forget = on_forget,
+    .on_failed = on_failed,
+};
+
+ks_rc ks_feed_new(struct ks_kube *kube, const struct ks_session_config *config,
+                  struct ks_outbox *outbox, struct ks_feed_stats *stats,
+                  const struct ks_feed_ops *ops, void *ctx, struct ks_feed **out,
+                  struct ks_error *err)
+{
+    struct ks_feed *feed = ks_alloc0(sizeof(*feed));
+    ks_rc rc;
+
+    if (!feed)
+        return ks_fail(err, KS_RC_NOMEM, "no memory for a stream's feed");
+    feed->outbox = ks_outbox_ref(outbox);
+    feed->stats = stats;
+    feed->ops = *ops;
+    feed->ctx = ctx;
+    rc = ks_session_new(kube, config, &session_ops, feed, &feed->session, err);
+    if (rc) {
+        feed->outbox = ks_outbox_unref(feed->outbox);
+        ks_free(feed);
+        return rc;
+    }
+    (void)atomic_fetch_add_explicit(&stats->sessions, 1, memory_order_relaxed);
+    *out = feed;
+    return KS_RC_OK;
+}
+
+struct ks_feed *ks_feed_free(struct ks_feed *feed)
+{
+    if (!feed)
+        return NULL;
+    feed->session = ks_session_free(feed->session);
+    (void)atomic_fetch_sub_explicit(&feed->stats->sessions, 1, memory_order_relaxed);
+    feed->outbox = ks_outbox_unref(feed->outbox);
+    ks_free(feed);
+    return NULL;
+}
