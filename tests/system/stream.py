@@ -60,6 +60,7 @@ class Watch:
         self.updates = {}       # (kind, name) -> newest update
         self.seen = {}          # name -> monotonic time of its newest update
         self.history = []       # every event, in order
+        self.unread = {}        # name -> updates that no wait_status has passed yet
         self.target_states = {}
         self.error = None       # the grpc.RpcError that ended the stream
         self.ended = False
@@ -107,6 +108,7 @@ class Watch:
         self._answered.update(update.target_ids)
         self.updates[key] = update
         self.seen[update.object.name] = time.monotonic()
+        self.unread.setdefault(update.object.name, []).append(update)
 
     def _take_removed(self, removed):
         self.updates.pop((removed.object.kind, removed.object.name), None)
@@ -133,7 +135,7 @@ class Watch:
                 if value:
                     return value
                 left = deadline - time.monotonic()
-                if left <= 0 or (self.ended and not check()):
+                if left <= 0 or self.ended:
                     raise AssertionError(f"waited for {what}; {self.describe()}")
                 self._changed.wait(left)
 
@@ -147,8 +149,19 @@ class Watch:
                 return update
         return None
 
+    def _pass(self, name, want):
+        """The first unread update of a name that is wanted; it and those before it count as read."""
+        unread = self.unread.get(name, [])
+        for at, update in enumerate(unread):
+            if want(update):
+                del unread[:at + 1]
+                return update
+        return None
+
     def wait_status(self, name, status, limit_s, reason=None):
-        return self.wait(f"{name} to be {status} {reason or ''}", lambda: self._find(
+        """The next time that a name has a status, counted from the last wait_status for it: no state is missed
+        because it was short."""
+        return self.wait(f"{name} to be {status} {reason or ''}", lambda: self._pass(
             name, lambda u: status_name(u) == status and reason in (None, u.reason)), limit_s)
 
     def wait_generation(self, name, generation, status, limit_s):
