@@ -3,7 +3,7 @@
  * Reflector: mirrors one collection of the API server by list and watch. shared/spec: informers 1.
  *
  * Thread: the loop's.  Owns: its request and its resume position.  Borrows: the client (must outlive it).
- * Limits: one event or list item of at most 16 MiB; one list page at a time.
+ * Limits: one event or list item of at most 16 MiB; one list page at a time. Strings of the configuration are copied.
  *
  * Guarantees, in order of importance:
  *   1. every object is reported at least once after start, and again after each change;
@@ -14,6 +14,7 @@
 #ifndef KS_KUBE_REFLECTOR_H
 #define KS_KUBE_REFLECTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
@@ -38,17 +39,20 @@ typedef enum {
 const char *ks_source_state_text(ks_source_state state);
 
 struct ks_reflector_ops {
+    /* Whether an object of this name is wanted at all; asked before it is parsed. NULL: all are. */
+    bool (*wants)(void *ctx, struct ks_str ns, struct ks_str name);
     /* An object as listed or as a watch event brought it; lent for the call. deletionTimestamp is not a deletion. */
     void (*on_object)(void *ctx, struct ks_json_value object);
     /* A watch event told that it is gone (or left the selector): its last state, lent. */
     void (*on_deleted)(void *ctx, struct ks_json_value object);
-    /* An object that cannot be read (too big, too deep, no JSON); key may be incomplete. */
+    /* An object that cannot be read (too big, too deep, no JSON). The name is empty when it is not known either. */
     void (*on_bad_object)(void *ctx, struct ks_str ns, struct ks_str name, const struct ks_error *err);
     /* A sync starts: what follows up to on_sync_end confirms objects. */
     void (*on_sync_begin)(void *ctx);
     /* The sync is complete: what it did not confirm is gone. */
     void (*on_sync_end)(void *ctx);
-    /* err is NULL for SYNCING and FRESH. */
+    /* Called when the state changes, or its reason does. err is NULL for FRESH, and for SYNCING as long as nothing
+     * has failed. */
     void (*on_state)(void *ctx, ks_source_state state, const struct ks_error *err);
 };
 
@@ -60,10 +64,11 @@ struct ks_reflector_config {
     struct ks_str field_selector;
 };
 
+/* KS_RC_INVALID when the namespace or name cannot stand in a URL. */
 KS_MUST_USE ks_rc ks_reflector_new(struct ks_kube *kube, const struct ks_reflector_config *config,
                                    const struct ks_reflector_ops *ops, void *ctx,
                                    struct ks_reflector **out, struct ks_error *err);
-/* Callbacks never come from within the call. */
+/* Callbacks never come from within the call. Once. */
 void ks_reflector_start(struct ks_reflector *r);
 /* Allowed within its own callbacks (T6: the callback's caller does not touch the reflector afterwards). Returns
  * NULL; NULL is allowed. */
