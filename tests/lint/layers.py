@@ -64,7 +64,7 @@ def check_own_first(report, path, name, includes):
     if not name.endswith(".c") or layer_of(name) is None:
         return
     own = re.sub(r"^internal/", "", name)[:-2] + ".h"
-    if (path.with_suffix(".h")).exists() and (not includes or includes[0][2] != own):
+    if (path.with_suffix(".h")).exists() and (not includes or includes[0][2] not in {own, own.rpartition("/")[2]}):
         report.add(path, 1, f'the own header comes first: #include "{own}"')
 
 

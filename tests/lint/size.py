@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes (H5): function <= 60 lines and <= 6 parameters (or an entry in size.allow), file <= 800, nesting <= 3."""
+"""Sizes (H5): function <= 60 lines and <= 6 parameters (or an entry in size.allow), file <= 800, nesting <= 3.
+
+Tests hold their tables inside their functions: there a function may have 130 lines and a file 1,500."""
 
 import re
 import sys
@@ -8,6 +10,7 @@ import sys
 import source
 
 MAX_LINES, MAX_ALLOWED, MAX_FILE, MAX_NESTING, MAX_PARAMETERS = 60, 100, 800, 3, 6
+TEST_LINES, TEST_FILE = 130, 1500
 CONTROL = re.compile(r"^( *)(?:if|for|while|do|switch|else|} else)\b|^( *)KS_LIST_FOREACH")
 NAME = re.compile(r"([A-Za-z_]\w*)\s*\(")
 
@@ -52,7 +55,8 @@ def check_function(report, path, function, exceptions):
         return
     name = match.group(1)
     key = f"{source.name_of(path)}:{name}"
-    limit = MAX_ALLOWED if key in exceptions else MAX_LINES
+    usual = TEST_LINES if source.name_of(path).startswith("tests/unit/") else MAX_LINES
+    limit = MAX_ALLOWED if key in exceptions else usual
     used = exceptions.pop(key, None)
     if last - first + 1 > limit:
         report.add(path, first + 1, f"{name} has {last - first + 1} lines, {limit} are allowed")
@@ -73,8 +77,9 @@ def main():
     files = source.c_files()
     for path in files:
         lines = source.blanked(path.read_text()).split("\n")
-        if len(lines) > MAX_FILE:
-            report.add(path, 1, f"{len(lines)} lines, {MAX_FILE} are allowed")
+        limit = TEST_FILE if source.name_of(path).startswith("tests/unit/") else MAX_FILE
+        if len(lines) > limit:
+            report.add(path, 1, f"{len(lines)} lines, {limit} are allowed")
         if path.suffix != ".c":
             continue
         for header, first, last in functions(lines):
