@@ -91,8 +91,8 @@ typedef enum {
 } ks_kube_pace;
 
 struct ks_kube_request_ops {
-    /* The request has to wait because the endpoint cannot be reached; err says why. It goes out when it can. May be
-     * called again when a later attempt fails; may be NULL. */
+    /* The request has to wait because the endpoint cannot be reached; err says why. It goes out when it can. At most
+     * once; may be NULL. */
     void (*on_waiting)(void *ctx, const struct ks_error *err);
     /* A 2xx answer has begun. May be NULL. */
     void (*on_head)(void *ctx, const char *content_type, const char *etag, int http_status);

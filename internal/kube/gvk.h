@@ -37,6 +37,8 @@ struct ks_resource {
     /* private */
     uint32_t refs;
 };
+/* Copies what `from` says; one reference; NULL when out of memory. */
+KS_MUST_USE struct ks_resource *ks_resource_new(const struct ks_resource *from);
 struct ks_resource *ks_resource_ref(struct ks_resource *r);
 /* Returns NULL; NULL is allowed. */
 struct ks_resource *ks_resource_unref(struct ks_resource *r);
