@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests: unpack under a budget, check everything, collect what is wrong, and only then make
+ * targets.
+ *
+ * The model: checks add to a list of violations and go on, so that one answer names all that is
+ * wrong. A violation is either bad (the request can never be served) or beyond (a later version
+ * will). Bad ones win: the call ends with INVALID_ARGUMENT and names them; when there are only ones
+ * beyond us, with UNIMPLEMENTED.
+ *
+ * Invariants:
+ *   1. every string is checked for length, UTF-8 and NUL bytes before anything else looks at it;
+ *   2. a field that this version does not know counts as asked for: it is beyond us, not ignored;
+ *   3. targets point into the unpacked message, which lives as long as the request.
+ *
+ * Thread: any.  Does not: ask the API server whether a kind exists (a target's state tells that).
+ */
+#include "server/rpc/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <kstatus/v1/status_service.pb-c.h>
+
+#include "base/alloc.h"
+#include "bridge/encode.h"
+#include "server/rpc/unpack.h"
+#include "watcher/selector.h"
+
+/* A request of 64 KiB with 64 targets takes some 150 KB; empty submessages would take 35 times
+ * their size. */
+#define UNPACK_BUDGET (512u << 10)
+#define VIOLATIONS_MAX 8
+#define WORD_MAX 316 /* plural, version and group, each within its DNS limit */
+#define UID_MAX 128
+#define DETAILS_MAX (16u << 10)
+
+enum {
+    CODE_INVALID_ARGUMENT = 3,
+    CODE_RESOURCE_EXHAUSTED = 8,
+    CODE_UNIMPLEMENTED = 12,
+};
+
+struct ks_request {
+    struct ks_unpack unpack;
+    ProtobufCMessage *message;
+    size_t target_count;
+    struct ks_target targets[];
+};
+
+typedef enum { BAD, BEYOND } violation_kind;
+
+struct violation {
+    violation_kind kind;
+    char field[96];
+    char text[300];
+};
+
+struct checks {
+    struct violation violations[VIOLATIONS_MAX];
+    size_t count;
+    size_t counts[2]; /* by kind, also those that found no room */
+};
+
+/* The part of a message that is being checked: "targets[3].object". */
+struct place {
+    struct checks *checks;
+    char path[64];
+};
+
+static void KS_PRINTF(4, 5)
+    violate(const struct place *at, violation_kind kind, const char *field, const char *fmt, ...)
+{
+    struct checks *c = at->checks;
+    struct violation *v;
+    va_list args;
+
+    c->counts[kind]++;
+    if (c->count == VIOLATIONS_MAX)
+        return;
+    v = &c->violations[c->count++];
+    v->kind = kind;
+    snprintf(v->field, sizeof(v->field), "%s%s%s", at->path, at->path[0] && field[0] ? "." : "",
+             field);
+    va_start(args, fmt);
+    (void)vsnprintf(v->text, sizeof(v->text), fmt, args); /* cut when long */
+    va_end(args);
+}
+
+static void check_known(const struct place *at, const ProtobufCMessage *m)
+{
+    if (m->n_unknown_fields > 0)
+        violate(at, BEYOND, "", "field number %u is not known to kstatusd " KS_VERSION,
+                (unsigned)m->unknown_fields[0].tag);
+}
+
+/* Takes a string out of the message; an unusable one is reported and comes out empty. */
+static struct ks_str check_text(const struct place *at, const char *field, const char *value,
+                                size_t max_bytes)
+{
+    struct ks_str s = ks_unpack_str(value);
+
+    if (s.len > max_bytes)
+        violate(at, BAD, field, "is %zu bytes long; at most %zu are allowed", s.len, max_bytes);
+    else if (ks_str_chr(s, '\0') >= 0)
+        violate(at, BAD, field, "contains a NUL byte");
+    else if (!ks_str_is_utf8(s))
+        violate(at, BAD, field, "is not valid UTF-8");
+    else
+        return s;
+    return (struct ks_str){.ptr = NULL};
+}
+
+/* A group, kind, version or resource: it is looked up, not put into a URL, but shows up in
+ * messages. */
+static struct ks_str check_word(const struct place *at, const char *field, const char *value)
+{
+    struct ks_str s = check_text(at, field, value, WORD_MAX);
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-';
+
+        if (!is_fine) {
+            violate(at, BAD, field, "may hold letters, digits, '.' and '-' only");
+            return (struct ks_str){.ptr = NULL};
+        }
+    }
+    return s;
+}
+
+typedef ks_rc (*syntax_check)(struct ks_str text, struct ks_error *err);
+
+static struct ks_str check_syntax(const struct place *at, const char *field, const char *value,
+                                  syntax_check check)
+{
+    /* The syntax checks have tighter limits of their own; this one only bounds them. */
+    struct ks_str s = check_text(at, field, value, KS_REQUEST_MAX_BYTES);
+    struct ks_error err = {0};
+
+    if (s.len == 0 || check(s, &err) == KS_RC_OK)
+        return s;
+    violate(at, BAD, field, "%s", err.msg);
+    return (struct ks_str){.ptr = NULL};
+}
+
+/* What ObjectRef and Selector have in common: which collection. */
+static void check_collection(const struct place *at, struct ks_target *t, bool has_resource,
+                             bool has_kind)
+{
+    bool has_rest = t->group.len > 0 || t->version.len > 0;
+
+    if (has_resource && (has_kind || has_rest))
+        violate(at, BAD, "resource",
+                "stands instead of group, version and kind: give one or the other");
+    else if (!has_resource && !has_kind)
+        violate(at, BAD, "kind", "must be given, with its group, or resource instead");
+}
+
+static bool is_sent(const char *field)
+{
+    return field && field[0] != '\0';
+}
+
+static void check_object(struct place *at, const Kstatus__V1__ObjectRef *o, struct ks_target *t)
+{
+    check_known(at, &o->base);
+    t->kind = KS_TARGET_OBJECT;
+    t->group = check_word(at, "group", o->group);
+    t->version = check_word(at, "version", o->version);
+    t->object_kind = check_word(at, "kind", o->kind);
+    t->resource = check_word(at, "resource", o->resource);
+    check_collection(at, t, is_sent(o->resource), is_sent(o->kind));
+    t->ns = check_syntax(at, "namespace", o->namespace_, ks_namespace_check);
+    t->uid = check_text(at, "uid", o->uid, UID_MAX);
+    if (ks_unpack_str(o->name).len == 0)
+        violate(at, BAD, "name", "must be given");
+    else
+        t->name = check_syntax(at, "name", o->name, ks_object_name_check);
+}
+
+static void check_selector(struct place *at, const Kstatus__V1__Selector *s, struct ks_target *t)
+{
+    check_known(at, &s->base);
+    t->kind = KS_TARGET_SELECTOR;
+    t->group = check_word(at, "group", s->group);
+    t->version = check_word(at, "version", s->version);
+    t->object_kind = check_word(at, "kind", s->kind);
+    t->resource = check_word(at, "resource", s->resource);
+    check_collection(at, t, is_sent(s->resource), is_sent(s->kind));
+    t->ns = check_syntax(at, "namespace", s->namespace_, ks_namespace_check);
+    t->label_selector =
+        check_syntax(at, "label_selector", s->label_selector, ks_label_selector_check);
+    t->field_selector =
+        check_syntax(at, "field_selector", s->field_selector, ks_field_selector_check);
+}
+
+static void check_target(struct checks *c, size_t index, const Kstatus__V1__Target *target,
+                         struct ks_target *t)
+{
+    struct place at = {.checks = c};
+    struct place in = {.checks = c};
+
+    snprintf(at.path, sizeof(at.path), "targets[%zu]", index);
+    check_known(&at, &target->base);
+    t->target_id = target->target_id;
+    if (target->best_effort)
+        violate(&at, BEYOND, "best_effort", "is not served yet");
+    if (check_text(&at, "cluster", target->cluster, WORD_MAX).len > 0)
+        violate(&at, BEYOND, "cluster",
+                "is not served yet: leave it empty for the server's cluster");
+    switch (target->selection_case) {
+    case KSTATUS__V1__TARGET__SELECTION_OBJECT:
+        snprintf(in.path, sizeof(in.path), "targets[%zu].object", index);
+        check_object(&in, target->object, t);
+        break;
+    case KSTATUS__V1__TARGET__SELECTION_SELECTOR:
+        snprintf(in.path, sizeof(in.path), "targets[%zu].selector", index);
+        check_selector(&in, target->selector, t);
+        break;
+    case KSTATUS__V1__TARGET__SELECTION_INVENTORY:
+        violate(&at, BEYOND, "inventory", "is not served yet: name the objects or select them");
+        break;
+    case KSTATUS__V1__TARGET__SELECTION__NOT_SET:
+    case _KSTATUS__V1__TARGET__SELECTION__CASE_IS_INT_SIZE:
+    default:
+        violate(&at, BAD, "selection", "one of object and selector must be given");
+        break;
+    }
+}
+
+static void check_target_ids(struct checks *c, const struct ks_target *targets, size_t count)
+{
+    const struct place at = {.checks = c};
+    char field[48];
+
+    for (size_t i = 1; i < count; i++) {
+        size_t j = 0;
+
+        while (targets[j].target_id != targets[i].target_id)
+            j++;
+        if (j == i)
+            continue;
+        snprintf(field, sizeof(field), "targets[%zu].target_id", i);
+        violate(&at, BAD, field, "%u is the id of targets[%zu] too: ids must differ",
+                targets[i].target_id, j);
+    }
+}
+
+static void check_duration(const struct place *at, const char *field,
+                           const Google__Protobuf__Duration *d)
+{
+    if (d && (d->seconds != 0 || d->nanos != 0))
+        violate(at, BEYOND, field, "is not served yet");
+}
+
+static void check_flag(const struct place *at, const char *field, bool is_set)
+{
+    if (is_set)
+        violate(at, BEYOND, field, "is not served yet");
+}
+
+static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o)
+{
+    const struct place at = {.checks = c, .path = "options"};
+    struct ks_str profile;
+
+    if (!o)
+        return;
+    check_known(&at, &o->base);
+    check_duration(&at, "heartbeat_interval", o->heartbeat_interval);
+    check_duration(&at, "min_update_interval", o->min_update_interval);
+    check_duration(&at, "resync_period", o->resync_period);
+    check_flag(&at, "generated_depth", o->generated_depth != 0);
+    check_flag(&at, "include_causes", o->include_causes);
+    check_flag(&at, "include_object", o->include_object);
+    check_flag(&at, "summary_only", o->summary_only);
+    check_flag(&at, "blind", o->blind);
+    profile = check_text(&at, "profile", o->profile, WORD_MAX);
+    if (profile.len > 0 && !ks_str_is(profile, "kstatus"))
+        violate(&at, BEYOND, "profile", "only \"kstatus\" is served yet");
+    if (o->scope_strategy != KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_UNSPECIFIED &&
+        o->scope_strategy != KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_AUTOMATIC)
+        violate(&at, BEYOND, "scope_strategy", "only SCOPE_STRATEGY_AUTOMATIC is served yet");
+}
+
+void ks_refusal_init(struct ks_refusal *r)
+{
+    *r = (struct ks_refusal){.code = CODE_INVALID_ARGUMENT};
+    ks_buf_init(&r->details, DETAILS_MAX);
+}
+
+void ks_refusal_fini(struct ks_refusal *r)
+{
+    ks_buf_fini(&r->details);
+}
+
+/* Details are an extra: without memory for them the message alone still says what is wrong. */
+static void refuse_details(struct ks_refusal *r, const struct ks_field_violation *fields, size_t n)
+{
+    if (ks_encode_bad_request(r->code, r->error.msg, fields, n, &r->details))
+        ks_buf_clear(&r->details);
+}
+
+static ks_rc refuse_field(struct ks_refusal *r, const char *field, const char *text)
+{
+    const struct ks_field_violation v = {.field = field, .description = text};
+
+    r->code = CODE_INVALID_ARGUMENT;
+    (void)ks_fail(&r->error, KS_RC_INVALID, "%s%s%s", field, field[0] ? ": " : "", text);
+    refuse_details(r, &v, 1);
+    return KS_RC_INVALID;
+}
+
+static ks_rc refuse_memory(struct ks_refusal *r)
+{
+    r->code = CODE_RESOURCE_EXHAUSTED;
+    return ks_fail(&r->error, KS_RC_NOMEM, "the server is out of memory; try again later");
+}
+
+static ks_rc refuse(struct ks_refusal *r, const struct checks *c)
+{
+    violation_kind kind = c->counts[BAD] > 0 ? BAD : BEYOND;
+    ks_rc rc = kind == BAD ? KS_RC_INVALID : KS_RC_UNSUPPORTED;
+    struct ks_field_violation fields[VIOLATIONS_MAX];
+    const struct violation *first = NULL;
+    char more[32] = "";
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->count; i++) {
+        const struct violation *v = &c->violations[i];
+
+        if (v->kind != kind)
+            continue;
+        if (!first)
+            first = v;
+        fields[n++] = (struct ks_field_violation){.field = v->field, .description = v->text};
+    }
+    r->code = kind == BAD ? CODE_INVALID_ARGUMENT : CODE_UNIMPLEMENTED;
+    if (c->counts[kind] > 1)
+        snprintf(more, sizeof(more), " (and %zu more)", c->counts[kind] - 1);
+    (void)ks_fail(&r->error, rc, "%s: %s%s", first ? first->field : "request",
+                  first ? first->text : "is too wrong to tell how", more);
+    refuse_details(r, fields, n);
+    return rc;
+}
+
+struct parts {
+    size_t n_targets;
+    Kstatus__V1__Target **targets;
+    const Kstatus__V1__Until *until;
+    const Kstatus__V1__WatchOptions *options;
+};
+
+static struct parts parts_of(ks_request_kind kind, const ProtobufCMessage *m)
+{
+    const Kstatus__V1__WatchRequest *w = (const Kstatus__V1__WatchRequest *)(const void *)m;
+    const Kstatus__V1__GetRequest *g = (const Kstatus__V1__GetRequest *)(const void *)m;
+
+    if (kind == KS_REQUEST_WATCH)
+        return (struct parts){w->n_targets, w->targets, w->until, w->options};
+    return (struct parts){g->n_targets, g->targets, NULL, g->options};
+}
+
+static void check_request(struct checks *c, const ProtobufCMessage *m, const struct parts *parts,
+                          struct ks_target *targets)
+{
+    const struct place at = {.checks = c};
+
+    check_known(&at, m);
+    check_flag(&at, "until", parts->until != NULL);
+    check_options(c, parts->options);
+    for (size_t i = 0; i < parts->n_targets; i++)
+        check_target(c, i, parts->targets[i], &targets[i]);
+    check_target_ids(c, targets, parts->n_targets);
+}
+
+static ProtobufCMessage *request_unpack(ks_request_kind kind, struct ks_str bytes,
+                                        struct ks_unpack *unpack)
+{
+    const ProtobufCMessageDescriptor *type = kind == KS_REQUEST_WATCH
+                                                 ? &kstatus__v1__watch_request__descriptor
+                                                 : &kstatus__v1__get_request__descriptor;
+
+    return protobuf_c_message_unpack(type, &unpack->allocator, bytes.len,
+                                     (const uint8_t *)(bytes.ptr ? bytes.ptr : ""));
+}
+
+static ks_rc check_target_count(size_t n, struct ks_refusal *refusal)
+{
+    char text[96];
+
+    if (n == 0)
+        return refuse_field(refusal, "targets", "at least one target must be given");
+    if (n <= KS_SESSION_MAX_TARGETS)
+        return KS_RC_OK;
+    snprintf(text, sizeof(text), "%zu targets were given; at most %d are allowed", n,
+             KS_SESSION_MAX_TARGETS);
+    return refuse_field(refusal, "targets", text);
+}
+
+static void request_freep(struct ks_request **r)
+{
+    *r = ks_request_free(*r);
+}
+
+/* The unpacked message stays with the temporary allocator's pieces; freeing needs no budget, so any
+ * allocator does. */
+static ks_rc request_make(ks_request_kind kind, ProtobufCMessage *message, struct ks_request **out,
+                          struct ks_refusal *refusal)
+{
+    struct parts parts = parts_of(kind, message);
+    KS_CLEANUP(request_freep) struct ks_request *r = NULL;
+    struct checks checks = {.count = 0};
+    ks_rc rc = check_target_count(parts.n_targets, refusal);
+
+    if (rc == KS_RC_OK) {
+        r = ks_alloc0(sizeof(*r) + parts.n_targets * sizeof(r->targets[0]));
+        if (!r)
+            rc = refuse_memory(refusal);
+    }
+    if (rc) {
+        struct ks_unpack unpack;
+
+        ks_unpack_init(&unpack, 0);
+        protobuf_c_message_free_unpacked(message, &unpack.allocator);
+        return rc;
+    }
+    ks_unpack_init(&r->unpack, 0);
+    r->message = message;
+    r->target_count = parts.n_targets;
+    check_request(&checks, message, &parts, r->targets);
+    if (checks.counts[BAD] + checks.counts[BEYOND] > 0)
+        return refuse(refusal, &checks);
+    *out = KS_TAKE(r);
+    return KS_RC_OK;
+}
+
+ks_rc ks_request_decode(ks_request_kind kind, struct ks_str bytes, struct ks_request **out,
+                        struct ks_refusal *refusal)
+{
+    ProtobufCMessage *message;
+    struct ks_unpack unpack;
+    char text[96];
+
+    if (bytes.len > KS_REQUEST_MAX_BYTES) {
+        snprintf(text, sizeof(text), "the request is %zu bytes long; at most %u are allowed",
+                 bytes.len, KS_REQUEST_MAX_BYTES);
+        return refuse_field(refusal, "targets", text); /* it is they that make a request long */
+    }
+    ks_unpack_init(&unpack, UNPACK_BUDGET);
+    message = request_unpack(kind, bytes, &unpack);
+    if (!message && ks_unpack_is_out_of_memory(&unpack))
+        return refuse_memory(refusal);
+    if (!message)
+        return refuse_field(refusal, "",
+                            kind == KS_REQUEST_WATCH
+                                ? "the request is no valid kstatus.v1.WatchRequest"
+                                : "the request is no valid kstatus.v1.GetRequest");
+    return request_make(kind, message, out, refusal);
+}
+
+const struct ks_target *ks_request_targets(const struct ks_request *r, size_t *out_count)
+{
+    *out_count = r->target_count;
+    return r->targets;
+}
+
+struct ks_request *ks_request_free(struct ks_request *r)
+{
+    if (!r)
+        return NULL;
+    if (r->message)
+        protobuf_c_message_free_unpacked(r->message, &r->unpack.allocator);
+    ks_free(r);
+    return NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a client asks for: WatchRequest and GetRequest decoded, checked and turned into a session's
+ * targets.
+ *
+ * Nothing is dropped silently: what is wrong is refused with INVALID_ARGUMENT, what a later version
+ * will do with UNIMPLEMENTED, both naming the fields, in the message and as google.rpc.BadRequest.
+ *
+ * Thread: any.  Owns: the targets' texts.  Limits: KS_REQUEST_MAX_BYTES a message,
+ * KS_SESSION_MAX_TARGETS targets.
+ */
+#ifndef KS_SERVER_RPC_REQUEST_H
+#define KS_SERVER_RPC_REQUEST_H
+
+#include "base/base.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "watcher/session.h"
+
+#define KS_REQUEST_MAX_BYTES 65536u
+
+typedef enum { KS_REQUEST_WATCH, KS_REQUEST_GET } ks_request_kind;
+
+struct ks_request;
+
+/* How a call is refused. */
+struct ks_refusal {
+    int code; /* gRPC's */
+    struct ks_error error;
+    struct ks_buf details; /* encoded google.rpc.Status; empty when there is nothing to add */
+};
+void ks_refusal_init(struct ks_refusal *r);
+void ks_refusal_fini(struct ks_refusal *r);
+
+/* KS_RC_INVALID, KS_RC_UNSUPPORTED or KS_RC_NOMEM, and the refusal is filled in. */
+KS_MUST_USE ks_rc ks_request_decode(ks_request_kind kind, struct ks_str bytes,
+                                    struct ks_request **out, struct ks_refusal *refusal);
+const struct ks_target *ks_request_targets(const struct ks_request *r, size_t *out_count);
+/* Returns NULL; NULL is allowed. */
+struct ks_request *ks_request_free(struct ks_request *r);
+
+#endif

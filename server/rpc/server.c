@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * New calls arrive at the poller's queue, already bound to a lane: gRPC wants to know the lane when
+ * a call is awaited, so AWAITED_CALLS slots are always out, each on the lane that had the least to
+ * do at that moment. A slot that fills is replaced first and handed over second: without a slot
+ * out, calls would hang until their deadline.
+ *
+ * The drain is a walk over the lanes, each on its own thread, twice:
+ *
+ *   drain ──> walk 1: health watches are told NOT_SERVING
+ *             last lane ──> shutdown_and_notify: listeners close, GOAWAY ──> walk 2: every call
+ * drains last call gone, shutdown's tag there ──> on_drained
+ *
+ * `alive` counts what must end before on_drained: every slot and call, and the server itself.
+ *
+ * Invariants:
+ *   1. unless draining, AWAITED_CALLS slots are out, or memory is short; then every call that ends
+ * tries again;
+ *   2. after is_draining is set no slot is put out;
+ *   3. a call is in its lane's list from its begin to its end, so walk 2 meets every call that walk
+ * 1 came too early for: one that begins later sees is_draining.
+ *
+ * Thread: see server.h.  Does not: speak TLS (a front does, see docs), nor authenticate.
+ */
+#include "server/rpc/server.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+
+#include "base/alloc.h"
+#include "server/rpc/call.h"
+#include "server/rpc/cq.h"
+#include "server/rpc/get_call.h"
+#include "server/rpc/health.h"
+#include "server/rpc/log.h"
+#include "server/rpc/watch_call.h"
+
+#define AWAITED_CALLS 16
+#define MAX_CALLS 2000
+/* gRPC looks through all outstanding tags of a queue for each completion (Debian builds it so):
+ * 0.45 us for 1,000 streams. So lanes are kept to some 500 streams. */
+#define CALLS_PER_LANE 500
+/* gRPC's own answer to larger messages is RESOURCE_EXHAUSTED without a word on the field; ours,
+ * with one, comes for what is above KS_REQUEST_MAX_BYTES and below this. */
+#define RECEIVE_MAX_BYTES (1 << 20)
+#define SAFE_CORE_MAJOR 37 /* gRPC 1.60 */
+
+struct ks_rpc_server {
+    struct ks_call_shared shared;
+    struct ks_rpc_server_config config;
+    grpc_server *raw;
+    struct ks_cq *poller;
+    struct ks_lane *lanes;
+    size_t lane_count;
+    char addresses[KS_ADDRESS_TEXT_MAX * 4];
+    bool is_started;
+
+    _Atomic uint32_t awaited;
+    _Atomic uint32_t alive;
+    _Atomic uint32_t lanes_to_walk;
+    struct ks_tag shut_down;
+};
+
+void ks_rpc_init(const struct ks_log *log)
+{
+    ks_grpc_log_install(log);
+    grpc_init();
+}
+
+void ks_rpc_fini(void)
+{
+    grpc_shutdown_blocking();
+}
+
+const char *ks_rpc_core_version(void)
+{
+    return grpc_version_string();
+}
+
+bool ks_rpc_is_exposable(const char *core_version)
+{
+    struct ks_str rest = ks_str_from(core_version);
+    struct ks_str major;
+    int64_t n;
+
+    return ks_str_split(&rest, '.', &major) && ks_str_to_int64(major, &n) && n >= SAFE_CORE_MAJOR;
+}
+
+static void wait_on_request(struct ks_call *call, struct ks_str message)
+{
+    (void)message;
+    ks_call_finish(call, GRPC_STATUS_UNIMPLEMENTED,
+                   "kstatus.v1.StatusService/Wait is not served yet by kstatusd " KS_VERSION
+                   "; use Watch and judge its updates",
+                   (struct ks_str){.ptr = NULL});
+}
+
+static void wait_on_drain(struct ks_call *call)
+{
+    (void)call; /* it was answered within on_request */
+}
+
+static const struct ks_call_ops wait_call_ops = {
+    .method = KS_METHOD_WAIT,
+    .state_bytes = 1,
+    .on_request = wait_on_request,
+    .on_drain = wait_on_drain,
+};
+
+/* Exact paths: "//kstatus.v1.StatusService/Watch" and its like are other methods, and there are
+ * none. */
+static const struct ks_call_ops *find_method(struct ks_str path)
+{
+    static const struct ks_call_ops *const methods[] = {
+        &ks_watch_call_ops,   &ks_get_call_ops,     &wait_call_ops,
+        &ks_health_check_ops, &ks_health_watch_ops,
+    };
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(methods); i++) {
+        if (ks_str_is(path, ks_method_path(methods[i]->method)))
+            return methods[i];
+    }
+    return NULL;
+}
+
+static struct ks_rpc_server *server_of(struct ks_call_shared *shared)
+{
+    return KS_CONTAINER_OF(shared, struct ks_rpc_server, shared);
+}
+
+static void server_drop_alive(struct ks_rpc_server *s)
+{
+    void (*on_drained)(void *) = s->config.on_drained;
+    void *ctx = s->config.ctx;
+
+    if (atomic_fetch_sub(&s->alive, 1) == 1)
+        on_drained(ctx); /* the server may be freed from now on */
+}
+
+static struct ks_lane *lane_with_least(struct ks_rpc_server *s)
+{
+    struct ks_lane *best = &s->lanes[0];
+
+    for (size_t i = 1; i < s->lane_count; i++) {
+        if (atomic_load(&s->lanes[i].load) < atomic_load(&best->load))
+            best = &s->lanes[i];
+    }
+    return best;
+}
+
+static void on_arrived(struct ks_lane *lane, struct ks_call *call, bool ok);
+
+/* Puts slots out until AWAITED_CALLS are, or memory is short. Thread: any. */
+static void server_await(struct ks_rpc_server *s)
+{
+    while (!atomic_load(&s->shared.is_draining)) {
+        struct ks_call *call;
+
+        if (atomic_fetch_add(&s->awaited, 1) >= AWAITED_CALLS) {
+            (void)atomic_fetch_sub(&s->awaited, 1);
+            return;
+        }
+        call = ks_call_new(lane_with_least(s));
+        if (!call) {
+            (void)atomic_fetch_sub(&s->awaited, 1);
+            return;
+        }
+        (void)atomic_fetch_add(&s->alive, 1);
+        ks_call_await(call, s->raw, s->poller, on_arrived);
+    }
+}
+
+static void on_arrived(struct ks_lane *lane, struct ks_call *call, bool ok)
+{
+    struct ks_rpc_server *s = server_of(lane->shared);
+
+    (void)atomic_fetch_sub(&s->awaited, 1);
+    if (!ok)
+        return; /* the server shuts down; the call goes */
+    server_await(s);
+    ks_call_hand_over(call);
+}
+
+static void on_call_gone(struct ks_call_shared *shared)
+{
+    struct ks_rpc_server *s = server_of(shared);
+
+    server_await(s);
+    server_drop_alive(s);
+}
+
+static void on_drain_walk(struct ks_tag *tag, bool ok)
+{
+    struct ks_lane *lane = KS_CONTAINER_OF(tag, struct ks_lane, walk);
+    struct ks_rpc_server *s = server_of(lane->shared);
+
+    (void)ok; /* posted, so it is */
+    ks_lane_walk(lane, ks_call_drain);
+    server_drop_alive(s);
+}
+
+static void on_health_walk(struct ks_tag *tag, bool ok)
+{
+    struct ks_lane *lane = KS_CONTAINER_OF(tag, struct ks_lane, walk);
+    struct ks_rpc_server *s = server_of(lane->shared);
+
+    (void)ok; /* posted, so it is */
+    ks_lane_walk(lane, ks_health_tell);
+    if (atomic_fetch_sub(&s->lanes_to_walk, 1) > 1)
+        return;
+    ks_tag_arm(&s->shut_down);
+    grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);
+    for (size_t i = 0; i < s->lane_count; i++) {
+        ks_tag_init(&s->lanes[i].walk, on_drain_walk);
+        ks_cq_post(s->lanes[i].cq, &s->lanes[i].walk);
+    }
+}
+
+static void on_shut_down(struct ks_tag *tag, bool ok)
+{
+    (void)ok; /* it comes when all connections are gone, and means that */
+    server_drop_alive(KS_CONTAINER_OF(tag, struct ks_rpc_server, shut_down));
+}
+
+void ks_rpc_server_drain(struct ks_rpc_server *s)
+{
+    atomic_store(&s->shared.is_draining, true);
+    ks_metrics_set(s->config.metrics, KS_METRIC_READY, 0);
+    atomic_store(&s->lanes_to_walk, (uint32_t)s->lane_count);
+    (void)atomic_fetch_add(&s->alive, (uint32_t)s->lane_count); /* for walk 2 */
+    for (size_t i = 0; i < s->lane_count; i++) {
+        ks_tag_init(&s->lanes[i].walk, on_health_walk);
+        ks_cq_post(s->lanes[i].cq, &s->lanes[i].walk);
+    }
+}
+
+void ks_rpc_server_hurry(struct ks_rpc_server *s)
+{
+    grpc_server_cancel_all_calls(s->raw);
+}
+
+static grpc_server *server_make(void)
+{
+#define INT_ARG(name, number)                                                                      \
+    {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)(name), .value.integer = (number)}
+    grpc_arg args[] = {
+        INT_ARG(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        INT_ARG(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100),
+        INT_ARG(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES),
+        INT_ARG(GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX),
+        /* Identity alone: a compressed message could unpack to more than the receive limit. */
+        INT_ARG(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        INT_ARG(GRPC_ARG_KEEPALIVE_TIME_MS, 30000),
+        INT_ARG(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000),
+        INT_ARG(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        INT_ARG(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+        INT_ARG(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000),
+        INT_ARG(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5000),
+        INT_ARG(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        INT_ARG(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0),
+    };
+#undef INT_ARG
+    const grpc_channel_args channel_args = {.num_args = KS_ARRAY_LEN(args), .args = args};
+
+    return grpc_server_create(&channel_args, NULL);
+}
+
+static ks_rc address_check(const struct ks_rpc_server_config *config,
+                           const struct ks_address *address, struct ks_error *err)
+{
+    char text[KS_ADDRESS_TEXT_MAX];
+
+    if (ks_address_is_local(address) || config->may_listen_unsafely ||
+        ks_rpc_is_exposable(ks_rpc_core_version()))
+        return KS_RC_OK;
+    return ks_fail(
+        err, KS_RC_CONFIG,
+        "--listen %s is refused: other machines could reach it, and this gRPC library (core "
+        "%s, older than gRPC 1.60) has denial-of-service holes that anyone who reaches the "
+        "port can use; listen on 127.0.0.1 or unix:PATH behind a proxy such as nginx, or add "
+        "--listen-unsafely",
+        ks_address_format(address, address->port, text), ks_rpc_core_version());
+}
+
+/* gRPC tells no reason why it cannot bind, so that is tried here first. What this leaves of a Unix
+ * socket, gRPC replaces. */
+static ks_rc address_try(const struct ks_address *address, struct ks_error *err)
+{
+    uint16_t port;
+    int fd;
+    ks_rc rc = ks_address_listen(address, &fd, &port, err);
+
+    if (rc == KS_RC_OK)
+        (void)close(fd); /* nothing was written */
+    return rc;
+}
+
+static ks_rc server_bind(struct ks_rpc_server *s, const struct ks_address *address,
+                         struct ks_error *err)
+{
+    grpc_server_credentials *credentials;
+    char text[KS_ADDRESS_TEXT_MAX];
+    size_t used = strlen(s->addresses);
+    ks_rc rc = address_check(&s->config, address, err);
+    mode_t mask;
+    int port;
+
+    if (rc == KS_RC_OK)
+        rc = address_try(address, err);
+    if (rc)
+        return rc;
+    ks_address_format(address, address->port, text);
+    credentials = grpc_insecure_server_credentials_create();
+    mask = umask(0117); /* a Unix socket is for its owner and group */
+    port = grpc_server_add_http2_port(s->raw, text, credentials);
+    (void)umask(mask);
+    grpc_server_credentials_release(credentials);
+    if (port <= 0)
+        return ks_fail(err, KS_RC_IO, "gRPC cannot listen on %s", text);
+    ks_address_format(address, (uint16_t)port, text);
+    snprintf(s->addresses + used, sizeof(s->addresses) - used, "%s%s", used > 0 ? "," : "", text);
+    return KS_RC_OK;
+}
+
+static size_t lanes_per_worker(size_t workers)
+{
+    size_t wanted = (MAX_CALLS + CALLS_PER_LANE - 1) / CALLS_PER_LANE;
+
+    return (wanted + workers - 1) / workers;
+}
+
+static ks_rc lanes_make(struct ks_rpc_server *s, struct ks_error *err)
+{
+    size_t each = lanes_per_worker(s->config.worker_count);
+
+    s->lanes = ks_alloc_array(s->config.worker_count * each, sizeof(*s->lanes));
+    if (!s->lanes)
+        return ks_fail(err, KS_RC_NOMEM, "gRPC server: out of memory");
+    while (s->lane_count < s->config.worker_count * each) {
+        struct ks_lane *lane = &s->lanes[s->lane_count];
+        char name[16];
+        ks_rc rc;
+
+        snprintf(name, sizeof(name), "rpc-%u", (unsigned)s->lane_count);
+        rc = ks_cq_new(KS_CQ_WORKING, name, &lane->cq, err);
+        if (rc)
+            return rc;
+        lane->shared = &s->shared;
+        lane->worker = s->config.workers[s->lane_count / each];
+        ks_list_init(&lane->calls);
+        s->lane_count++;
+    }
+    return KS_RC_OK;
+}
+
+static void server_freep(struct ks_rpc_server **s)
+{
+    *s = ks_rpc_server_free(*s);
+}
+
+ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config, struct ks_rpc_server **out,
+                        struct ks_error *err)
+{
+    KS_CLEANUP(server_freep) struct ks_rpc_server *s = ks_alloc0(sizeof(*s));
+    ks_rc rc;
+
+    if (!s)
+        return ks_fail(err, KS_RC_NOMEM, "gRPC server: out of memory");
+    s->config = *config;
+    s->shared.log = config->log;
+    s->shared.metrics = config->metrics;
+    s->shared.instance = config->instance;
+    s->shared.max_calls = MAX_CALLS;
+    s->shared.find = find_method;
+    s->shared.on_gone = on_call_gone;
+    ks_tag_init(&s->shut_down, on_shut_down);
+    atomic_init(&s->alive, 1); /* until shut_down */
+    rc = ks_cq_new(KS_CQ_POLLING, "rpc-poll", &s->poller, err);
+    if (rc)
+        return rc;
+    rc = lanes_make(s, err);
+    if (rc)
+        return rc;
+    s->raw = server_make();
+    grpc_server_register_completion_queue(s->raw, ks_cq_raw(s->poller), NULL);
+    for (size_t i = 0; i < config->listen_count; i++) {
+        rc = server_bind(s, &config->listen[i], err);
+        if (rc)
+            return rc;
+    }
+    *out = KS_TAKE(s);
+    return KS_RC_OK;
+}
+
+ks_rc ks_rpc_server_start(struct ks_rpc_server *s, struct ks_error *err)
+{
+    grpc_server_start(s->raw);
+    s->is_started = true;
+    server_await(s);
+    if (atomic_load(&s->awaited) == 0)
+        return ks_fail(err, KS_RC_NOMEM, "gRPC server: out of memory");
+    return KS_RC_OK;
+}
+
+const char *ks_rpc_server_addresses(const struct ks_rpc_server *s)
+{
+    return s->addresses;
+}
+
+static void on_drained_unheard(void *ctx)
+{
+    (void)ctx; /* a server that never started has nobody waiting */
+}
+
+struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
+{
+    if (!s)
+        return NULL;
+    if (s->raw && !s->is_started) {
+        s->config.on_drained = on_drained_unheard;
+        ks_tag_arm(&s->shut_down);
+        grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);
+        s->poller = ks_cq_free(s->poller); /* waits for the tag */
+    }
+    assert(!s->is_started || atomic_load(&s->alive) == 0);
+    if (s->raw)
+        grpc_server_destroy(s->raw);
+    for (size_t i = 0; i < s->lane_count; i++)
+        s->lanes[i].cq = ks_cq_free(s->lanes[i].cq);
+    s->poller = ks_cq_free(s->poller);
+    ks_free(s->lanes);
+    ks_free(s);
+    return NULL;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two tasks go over to the kube thread, open and close; two tags come back, the bell and closed.
+ *
+ *   rpc thread:   new ── open ─ ─ ─ ─ ─ ─ on_wake ... ── close ─ ─ ─ ─ ─ ─ ─ on_closed ── free
+ *   kube thread:          └─> feed made, events, bell ─┘     └─> feed freed, farewell ─┘
+ *
+ * Invariants:
+ *   1. the bell is outstanding at most once (is_rung), whoever rings it;
+ *   2. feed is the kube thread's alone; failure is written before has_failed is set and constant
+ * afterwards;
+ *   3. the outbox has one producer at a time: the rpc thread until open, the kube thread from then
+ * to closed;
+ *   4. closed is posted last, by the thread that rang last, and tags of one poster come in order:
+ * when on_closed runs, no bell is outstanding and the kube thread has let go.
+ *
+ * Thread: see source.h.
+ */
+#include "server/rpc/source.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "bridge/feed.h"
+
+#define MAX_OBJECTS 50000
+#define FIRST_ANSWER_MS 30000
+/* Target changes and removals that wait for a slow client; a target that flaps makes a few an hour.
+ */
+#define MAX_CONTROL 8192
+
+struct ks_source {
+    struct ks_worker *worker;
+    struct ks_cq *cq;
+    const struct ks_source_ops *ops;
+    void *ctx;
+    struct ks_outbox *outbox;
+    struct ks_request *request; /* rpc thread until open, then the kube thread's */
+    struct ks_packet *farewell; /* rpc thread until close, then the kube thread's */
+    ks_source_rest rest;
+    bool is_open;
+    bool is_closing;
+
+    struct ks_feed *feed; /* kube thread */
+    struct ks_task open_task;
+    struct ks_task close_task;
+
+    struct ks_tag bell;
+    struct ks_tag closed;
+    atomic_bool is_rung;
+    atomic_bool is_synced;
+    atomic_bool has_failed;
+    struct ks_error failure;
+};
+
+/* Thread: the producer's. */
+static void source_ring(void *ctx)
+{
+    struct ks_source *s = ctx;
+
+    if (!atomic_exchange(&s->is_rung, true))
+        ks_cq_post(s->cq, &s->bell);
+}
+
+static void on_bell(struct ks_tag *tag, bool ok)
+{
+    struct ks_source *s = KS_CONTAINER_OF(tag, struct ks_source, bell);
+
+    (void)ok; /* posted, so it is */
+    /* Before anything is looked at: what comes later rings again. */
+    atomic_store(&s->is_rung, false);
+    if (!s->is_closing)
+        s->ops->on_wake(
+            s->ctx); /* may close the source; it is freed no earlier than in on_closed */
+}
+
+static void on_closed_tag(struct ks_tag *tag, bool ok)
+{
+    struct ks_source *s = KS_CONTAINER_OF(tag, struct ks_source, closed);
+
+    (void)ok; /* posted, so it is */
+    s->is_open = false;
+    s->ops->on_closed(s->ctx); /* may free the source */
+}
+
+static void source_fail(struct ks_source *s, const struct ks_error *err)
+{
+    s->failure = *err;
+    atomic_store(&s->has_failed, true);
+    source_ring(s);
+}
+
+static void on_feed_synced(void *ctx)
+{
+    struct ks_source *s = ctx;
+
+    atomic_store(&s->is_synced, true);
+    source_ring(s);
+}
+
+static void on_feed_failed(void *ctx, const struct ks_error *err)
+{
+    source_fail(ctx, err); /* the rpc thread answers with close, and that frees the feed */
+}
+
+static void on_open(struct ks_task *task)
+{
+    static const struct ks_feed_ops ops = {.on_synced = on_feed_synced,
+                                           .on_failed = on_feed_failed};
+    struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
+    struct ks_session_config config = {
+        .max_objects = MAX_OBJECTS,
+        .first_answer_ms = FIRST_ANSWER_MS,
+    };
+    struct ks_error err = {0};
+
+    config.targets = ks_request_targets(s->request, &config.target_count);
+    if (ks_feed_new(ks_worker_kube(s->worker), &config, s->outbox, ks_worker_feed_stats(s->worker),
+                    &ops, s, &s->feed, &err))
+        source_fail(s, &err);
+    s->request = ks_request_free(s->request);
+}
+
+static void on_close(struct ks_task *task)
+{
+    struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, close_task);
+    ks_rc rc = KS_RC_OK;
+
+    s->feed = ks_feed_free(s->feed);
+    if (s->farewell)
+        rc = ks_outbox_push(s->outbox, s->farewell);
+    s->farewell = ks_packet_unref(s->farewell);
+    /* A stream without its farewell still gets its status: only the hint in it is lost. */
+    if (rc || s->rest == KS_SOURCE_DROP)
+        ks_outbox_close(s->outbox);
+    ks_cq_post(s->cq, &s->closed);
+}
+
+ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq, const struct ks_source_ops *ops,
+                    void *ctx, struct ks_source **out, struct ks_error *err)
+{
+    struct ks_source *s = ks_alloc0(sizeof(*s));
+    ks_rc rc;
+
+    if (!s)
+        return ks_fail(err, KS_RC_NOMEM, "the server is out of memory");
+    rc = ks_outbox_new(MAX_CONTROL, source_ring, s, &s->outbox, err);
+    if (rc) {
+        ks_free(s);
+        return rc;
+    }
+    s->worker = worker;
+    s->cq = cq;
+    s->ops = ops;
+    s->ctx = ctx;
+    ks_task_init(&s->open_task, on_open);
+    ks_task_init(&s->close_task, on_close);
+    ks_tag_init(&s->bell, on_bell);
+    ks_tag_init(&s->closed, on_closed_tag);
+    *out = s;
+    return KS_RC_OK;
+}
+
+struct ks_outbox *ks_source_outbox(struct ks_source *s)
+{
+    return s->outbox;
+}
+
+void ks_source_open(struct ks_source *s, struct ks_request *request)
+{
+    assert(!s->is_open && !s->is_closing);
+    s->request = request;
+    s->is_open = true;
+    ks_loop_post(ks_worker_loop(s->worker), &s->open_task);
+}
+
+bool ks_source_is_synced(const struct ks_source *s)
+{
+    return atomic_load(&s->is_synced);
+}
+
+const struct ks_error *ks_source_failure(const struct ks_source *s)
+{
+    return atomic_load(&s->has_failed) ? &s->failure : NULL;
+}
+
+void ks_source_close(struct ks_source *s, ks_source_rest rest, struct ks_packet *farewell)
+{
+    assert(s->is_open && !s->is_closing);
+    s->is_closing = true;
+    s->rest = rest;
+    s->farewell = farewell;
+    ks_loop_post(ks_worker_loop(s->worker), &s->close_task);
+}
+
+struct ks_source *ks_source_free(struct ks_source *s)
+{
+    if (!s)
+        return NULL;
+    assert(!s->is_open);
+    ks_outbox_close(s->outbox);
+    s->outbox = ks_outbox_unref(s->outbox);
+    s->request = ks_request_free(s->request);
+    s->farewell = ks_packet_unref(s->farewell);
+    ks_free(s);
+    return NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Kubernetes half of a call: a feed on the worker's loop that fills the call's outbox, and the
+ * way there and back.
+ *
+ * Thread: everything here is called on the call's own (rpc) thread; callbacks come there too. The
+ * feed itself lives on the worker's loop.  Owns: the feed, the outbox.  Limits: one wake-up
+ * outstanding; those of outbox and session.
+ */
+#ifndef KS_SERVER_RPC_SOURCE_H
+#define KS_SERVER_RPC_SOURCE_H
+
+#include <stdbool.h>
+
+#include "base/base.h"
+#include "base/error.h"
+#include "bridge/outbox.h"
+#include "server/rpc/cq.h"
+#include "server/rpc/request.h"
+#include "server/worker.h"
+
+struct ks_source;
+
+struct ks_source_ops {
+    /* Something is in the outbox, or the source is synced, or it has failed. */
+    void (*on_wake)(void *ctx);
+    /* Once, after ks_source_close: the feed is gone, nothing wakes any more. What is in the outbox
+     * stays. */
+    void (*on_closed)(void *ctx);
+};
+
+/* ops and ctx are borrowed. KS_RC_NOMEM. Nothing has started yet. */
+KS_MUST_USE ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq,
+                                const struct ks_source_ops *ops, void *ctx, struct ks_source **out,
+                                struct ks_error *err);
+struct ks_outbox *ks_source_outbox(struct ks_source *s);
+/* Takes the request. Once. */
+void ks_source_open(struct ks_source *s, struct ks_request *request);
+/* The feed has told Synced, and it is in the outbox. */
+bool ks_source_is_synced(const struct ks_source *s);
+/* NULL: none. The source then is to be closed. */
+const struct ks_error *ks_source_failure(const struct ks_source *s);
+
+typedef enum {
+    KS_SOURCE_KEEP, /* what waits in the outbox will still be sent */
+    KS_SOURCE_DROP, /* nobody takes it any more */
+} ks_source_rest;
+/* Ends the feed; on_closed follows. farewell (may be NULL; taken) becomes the last packet in the
+ * outbox. Once. */
+void ks_source_close(struct ks_source *s, ks_source_rest rest, struct ks_packet *farewell);
+
+/* Never opened, or closed. Returns NULL; NULL is allowed. */
+struct ks_source *ks_source_free(struct ks_source *s);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rendering walks the tables of metrics.h; nothing else in the tree knows a metric's name.
+ *
+ * Invariants: 1. every row is rendered every time, also at zero, so that rates exist from the first
+ * scrape; 2. a call row appears once it has counted something: 6 methods by 17 codes would be
+ * mostly zeros.
+ *
+ * Thread: any; a scrape reads each value once, they are not a consistent cut.
+ */
+#include "server/web/metrics.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+struct row {
+    const char *name;
+    const char *type;
+    const char *help;
+};
+
+static const struct row rows[KS_METRIC_COUNT] = {
+#define X(name, type, metric, help) [KS_METRIC_##name] = {metric, #type, help},
+    KS_METRIC_TABLE(X)
+#undef X
+};
+
+static const char *const method_paths[KS_METHOD_COUNT] = {
+#define X(name, path) [KS_METHOD_##name] = path,
+    KS_METHOD_TABLE(X)
+#undef X
+};
+
+const char *ks_method_path(ks_method method)
+{
+    return method_paths[method];
+}
+
+void ks_metrics_count_call(struct ks_metrics *m, ks_method method, int code)
+{
+    if (code < 0 || code >= KS_RPC_CODE_COUNT)
+        code = 2; /* UNKNOWN */
+    atomic_fetch_add_explicit(&m->calls[method][code], 1, memory_order_relaxed);
+}
+
+static int64_t count_entries(const char *path)
+{
+    DIR *dir = opendir(path);
+    int64_t n = 0;
+
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        n++;
+    (void)closedir(dir); /* read only */
+    return n > 2 ? n - 2 : 0;
+}
+
+static int64_t resident_bytes(void)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    struct ks_str rest;
+    struct ks_str part;
+    int64_t pages = 0;
+
+    ks_buf_init(&text, 256);
+    if (ks_file_read("/proc/self/statm", &text, NULL))
+        return 0;
+    rest = ks_str_trim(ks_buf_str(&text));
+    if (!ks_str_split(&rest, ' ', &part) || !ks_str_split(&rest, ' ', &part) ||
+        !ks_str_to_int64(part, &pages))
+        return 0;
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+void ks_metrics_collect_process(struct ks_metrics *m)
+{
+    struct mallinfo2 heap = mallinfo2();
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit); /* zero when it fails, which it does not */
+    ks_metrics_set(m, KS_METRIC_HEAP_BYTES, (int64_t)(heap.uordblks + heap.hblkhd));
+    ks_metrics_set(m, KS_METRIC_HEAP_FREE_BYTES, (int64_t)heap.fordblks);
+    ks_metrics_set(m, KS_METRIC_RSS_BYTES, resident_bytes());
+    /* less the directory that is being read */
+    ks_metrics_set(m, KS_METRIC_OPEN_FDS, count_entries("/proc/self/fd") - 1);
+    ks_metrics_set(m, KS_METRIC_MAX_FDS, (int64_t)limit.rlim_cur);
+    ks_metrics_set(m, KS_METRIC_THREADS, count_entries("/proc/self/task"));
+}
+
+static ks_rc render_calls(const struct ks_metrics *m, struct ks_buf *out)
+{
+    ks_rc rc =
+        ks_buf_append_str(out, KS_LIT("# HELP kstatusd_grpc_calls_total gRPC calls that have "
+                                      "ended, by method and status code.\n"
+                                      "# TYPE kstatusd_grpc_calls_total counter\n"));
+
+    for (int i = 0; rc == KS_RC_OK && i < KS_METHOD_COUNT * KS_RPC_CODE_COUNT; i++) {
+        int method = i / KS_RPC_CODE_COUNT;
+        int code = i % KS_RPC_CODE_COUNT;
+        uint64_t n = atomic_load_explicit(&m->calls[method][code], memory_order_relaxed);
+
+        if (n > 0)
+            rc = ks_buf_appendf(out, "kstatusd_grpc_calls_total{method=\"%s\",code=\"%s\"} %llu\n",
+                                method_paths[method] + (method_paths[method][0] == '/'),
+                                ks_rpc_code_text(code), (unsigned long long)n);
+    }
+    return rc;
+}
+
+ks_rc ks_metrics_render(const struct ks_metrics *m, struct ks_buf *out)
+{
+    ks_rc rc = ks_buf_appendf(out,
+                              "# HELP kstatusd_build_info Versions; always 1.\n"
+                              "# TYPE kstatusd_build_info gauge\n"
+                              "kstatusd_build_info{version=\"%s\",grpc_core=\"%s\"} 1\n",
+                              KS_VERSION, m->grpc_version ? m->grpc_version : "");
+
+    for (size_t i = 0; rc == KS_RC_OK && i < KS_METRIC_COUNT; i++)
+        rc = ks_buf_appendf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", rows[i].name,
+                            rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+                            (long long)ks_metrics_get(m, (ks_metric)i));
+    return rc ? rc : render_calls(m, out);
+}
