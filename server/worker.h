@@ -13,10 +13,12 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "bridge/feed.h"
+#include "loop/loop.h"
+
 #include "kube/client.h"
 #include "kube/config.h"
-#include "loop/loop.h"
+
+#include "bridge/feed.h"
 
 struct ks_worker;
 

@@ -23,9 +23,10 @@
 #include <kstatus/v1/status_service.pb-c.h>
 
 #include "base/alloc.h"
+#include "watcher/selector.h"
+
 #include "bridge/encode.h"
 #include "server/rpc/unpack.h"
-#include "watcher/selector.h"
 
 /* A request of 64 KiB with 64 targets takes some 150 KB; empty submessages would take 35 times
  * their size. */
