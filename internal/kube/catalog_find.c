@@ -141,11 +141,11 @@ static void candidates_sift(struct candidates *c)
         c->count = kept;
 }
 
-/* "deployments.apps", or "pods" for the core group; what does not fit is cut. */
-static void name_append(struct ks_buf *out, const struct ks_resource *r)
+/* "deployments.apps", or "pods" for the core group. False when it does not fit: the list is long enough then. */
+static bool name_append(struct ks_buf *out, const struct ks_resource *r)
 {
-    (void)ks_buf_appendf(out, "%s%.*s%s%.*s", out->len ? ", " : "", KS_STR_ARGS(r->plural),
-                         r->group.len ? "." : "", KS_STR_ARGS(r->group));
+    return !ks_buf_appendf(out, "%s%.*s%s%.*s", out->len ? ", " : "", KS_STR_ARGS(r->plural),
+                           r->group.len ? "." : "", KS_STR_ARGS(r->group));
 }
 
 static struct ks_str subject_of(const struct ks_mapper_query *query)
@@ -163,8 +163,8 @@ static ks_rc candidates_decide(const struct candidates *c, const struct pattern 
         return KS_RC_OK;
     }
     ks_buf_init(&names, 300);
-    for (size_t i = 0; i < c->count; i++)
-        name_append(&names, c->at[i]->resource);
+    for (size_t i = 0; i < c->count && name_append(&names, c->at[i]->resource); i++)
+        continue;
     ks_fail(err, KS_RC_AMBIGUOUS, "\"%.*s\" is served by several groups (%s): name the group",
             KS_STR_ARGS(p->name.len ? p->name : p->kind), names.data ? names.data : "");
     ks_buf_fini(&names);
@@ -278,7 +278,8 @@ static void hints_append(const struct ks_catalog_version *v, struct ks_str name,
         if (!is_near(name, r->plural) && !is_near(name, r->kind) &&
             !is_near(name, singular_of(&v->entries[i])))
             continue;
-        name_append(out, r);
+        if (!name_append(out, r))
+            return;
         ++*hints;
     }
 }
@@ -292,8 +293,9 @@ static void versions_append(const struct ks_catalog *catalog, const struct patte
 
     any.version = KS_LIT("");
     for (size_t n = 0; (v = ks_catalog_version_get(catalog, n)); n++) {
-        if (version_matches(v, &any) && version_find(v, &any, FIT_NAME))
-            (void)ks_buf_appendf(out, "%s%s", out->len ? ", " : "", v->version);
+        if (version_matches(v, &any) && version_find(v, &any, FIT_NAME) &&
+            ks_buf_appendf(out, "%s%s", out->len ? ", " : "", v->version))
+            return;
     }
 }
 

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "http/transport.h"
 #include "kube/client_state.h"
+#include "kube/fleet.h"
 
 #define PROBE_TIMEOUT_MS 15000
 
@@ -220,6 +221,7 @@ struct ks_kube *ks_kube_free(struct ks_kube *kube)
 {
     if (!kube)
         return NULL;
+    ks_fleet_free(kube->fleet);
     ks_mapper_free(kube->mapper);
     for (size_t i = 0; i < KS_KUBE_PACES; i++)
         assert(ks_list_is_empty(&kube->waiting[i]));
@@ -261,6 +263,11 @@ const struct ks_kube_options *ks_kube_options_of(struct ks_kube *kube)
 struct ks_mapper *ks_kube_mapper(struct ks_kube *kube)
 {
     return kube->mapper;
+}
+
+struct ks_fleet **ks_kube_fleet_slot(struct ks_kube *kube)
+{
+    return &kube->fleet;
 }
 
 struct ks_kube_stats *ks_kube_stats_of(struct ks_kube *kube)

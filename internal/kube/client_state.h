@@ -11,12 +11,12 @@
 #include <pthread.h>
 
 #include "base/list.h"
+#include "loop/loop.h"
 #include "kube/auth.h"
 #include "kube/client.h"
 #include "kube/endpoint.h"
 #include "kube/gate.h"
 #include "kube/mapper.h"
-#include "loop/loop.h"
 
 struct ks_http_request;
 
@@ -30,6 +30,7 @@ struct ks_kube {
     struct ks_endpoint *endpoint;
     struct ks_auth *auth;
     struct ks_mapper *mapper;
+    struct ks_fleet *fleet; /* made by the first reflector */
     struct ks_gate gate;
 
     struct ks_list waiting[KS_KUBE_PACES]; /* by pace, in order */

@@ -15,9 +15,9 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "loop/loop.h"
 #include "kube/client.h"
 #include "kube/config.h"
-#include "loop/loop.h"
 
 struct ks_endpoint;
 struct ks_http;

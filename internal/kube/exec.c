@@ -16,10 +16,10 @@
 
 #include "base/alloc.h"
 #include "base/rfc3339.h"
+#include "loop/process.h"
 #include "json/json.h"
 #include "json/path.h"
 #include "kube/token.h"
-#include "loop/process.h"
 
 #define MAX_OUTPUT_BYTES ((size_t)1 << 20)
 #define DEADLINE_MS 60000

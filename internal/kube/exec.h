@@ -13,8 +13,8 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "kube/config.h"
 #include "loop/loop.h"
+#include "kube/config.h"
 
 struct ks_exec;
 struct ks_json;

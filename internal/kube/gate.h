@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "base/base.h"
-#include "kube/client.h"
 #include "loop/loop.h"
+#include "kube/client.h"
 
 #define KS_GATE_STATES(X)                                                                          \
     X(OPEN, "open")                                                                                \

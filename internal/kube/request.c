@@ -194,7 +194,6 @@ void ks_kube_request_cancel(struct ks_kube_request *r)
 static void on_head(void *ctx, const struct ks_http_head *head)
 {
     struct ks_kube_request *r = ctx;
-    struct ks_kube_stats *stats = &r->kube->stats;
     KS_CLEANUP(ks_freep) char *content_type = NULL;
     KS_CLEANUP(ks_freep) char *etag = NULL;
 
@@ -204,11 +203,9 @@ static void on_head(void *ctx, const struct ks_http_head *head)
         return;
     ks_kube_note_reached(r->kube);
     if (r->config.kind == KS_KUBE_REQUEST_WATCH) {
-        atomic_fetch_add(&stats->watch_opens_total, 1);
+        atomic_fetch_add(&r->kube->stats.watch_opens_total, 1);
         if (r->pace == KS_KUBE_PACE_SINGLE)
             place_give_back(r);
-    } else if (r->pace != KS_KUBE_PACE_DEFAULT) {
-        atomic_fetch_add(&stats->lists_total, 1);
     }
     if (!r->config.ops->on_head)
         return;
@@ -229,8 +226,8 @@ static void on_data(void *ctx, struct ks_str bytes)
             r->config.ops->on_data(r->config.ctx, bytes);
         return;
     }
-    /* What does not fit, or for which there is no memory, is missing from the message alone. */
-    (void)ks_buf_append_str(&r->error_body, ks_str_sub(bytes, 0, room));
+    if (ks_buf_append_str(&r->error_body, ks_str_sub(bytes, 0, room)))
+        return; /* out of memory: only the message has to do without it */
 }
 
 static void retry_after_merge(struct ks_kube_failure *failure, int64_t header_s)
