@@ -138,10 +138,12 @@ static struct ks_plan rv_refused(struct ks_policy *p)
 
 static struct ks_plan list_expired(struct ks_policy *p)
 {
-    if (!p->is_later_page || p->is_unpaged || !may_repeat(p))
-        return rv_refused(p);
-    p->is_unpaged = true;
-    return sync_now();
+    if (p->is_later_page && !p->is_unpaged && may_repeat(p)) {
+        p->is_unpaged = true;
+        return sync_now();
+    }
+    p->is_unpaged = false;
+    return rv_refused(p);
 }
 
 /* Takes out what the server may not know, one after the other. */

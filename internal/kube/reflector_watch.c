@@ -394,6 +394,8 @@ static void on_end(void *ctx, const struct ks_kube_failure *failure)
 {
     struct ks_reflector *r = ctx;
     int64_t lived_ms = r->head_at_ms ? ks_loop_now_ms(r->loop) - r->head_at_ms : 0;
+    struct ks_kube_failure ended;
+    struct ks_error err;
     struct ks_plan plan;
 
     ks_reflector_pin(r);
@@ -404,6 +406,11 @@ static void on_end(void *ctx, const struct ks_kube_failure *failure)
     else
         plan = failure ? ks_policy_watch_failed(&r->policy, failure, lived_ms)
                        : ks_policy_watch_ended(&r->policy, lived_ms, r->had_event);
+    if (!failure) {
+        ks_fail(&err, KS_RC_UNAVAILABLE, "the API server closes the watch again and again");
+        ks_reflector_failure_of(&ended, &err);
+        failure = &ended;
+    }
     ks_reflector_follow(r, plan, failure);
     ks_reflector_unpin(r);
 }
