@@ -52,6 +52,7 @@ struct ks_kube_config {
     char *as_user;
     char *as_uid;
     char **as_groups; /* NULL ends it; NULL when none */
+    char **as_extra;  /* key and value by turns; NULL ends it; NULL when none */
 };
 
 struct ks_kube_config_options {
