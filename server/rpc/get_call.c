@@ -84,13 +84,13 @@ static void on_request(struct ks_call *call, struct ks_str message)
     struct get *g = ks_call_state(call);
     struct ks_lane *lane = ks_call_lane(call);
     KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal;
-    struct ks_request *request = NULL;
+    struct ks_rpc_request *request = NULL;
     struct ks_error err = {0};
     ks_rc rc;
 
     g->call = call;
     ks_refusal_init(&refusal);
-    rc = ks_request_decode(KS_REQUEST_GET, message, &request, &refusal);
+    rc = ks_rpc_request_decode(KS_RPC_REQUEST_GET, message, &request, &refusal);
     if (rc) {
         g->state = GET_ENDED;
         ks_call_finish(call, refusal.code, refusal.error.msg, ks_buf_str(&refusal.details));
@@ -98,7 +98,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     }
     rc = ks_source_new(lane->worker, lane->cq, &ops, g, &g->source, &err);
     if (rc) {
-        (void)ks_request_free(request);
+        (void)ks_rpc_request_free(request);
         g->state = GET_ENDED;
         ks_call_finish(call, ks_rpc_code(rc), err.msg, NO_DETAILS);
         return;

@@ -42,7 +42,7 @@ enum {
     CODE_UNIMPLEMENTED = 12,
 };
 
-struct ks_request {
+struct ks_rpc_request {
     struct ks_unpack unpack;
     ProtobufCMessage *message;
     size_t target_count;
@@ -137,7 +137,7 @@ static struct ks_str check_syntax(const struct place *at, const char *field, con
                                   syntax_check check)
 {
     /* The syntax checks have tighter limits of their own; this one only bounds them. */
-    struct ks_str s = check_text(at, field, value, KS_REQUEST_MAX_BYTES);
+    struct ks_str s = check_text(at, field, value, KS_RPC_REQUEST_MAX_BYTES);
     struct ks_error err = {0};
 
     if (s.len == 0 || check(s, &err) == KS_RC_OK)
@@ -354,12 +354,12 @@ struct parts {
     const Kstatus__V1__WatchOptions *options;
 };
 
-static struct parts parts_of(ks_request_kind kind, const ProtobufCMessage *m)
+static struct parts parts_of(ks_rpc_request_kind kind, const ProtobufCMessage *m)
 {
     const Kstatus__V1__WatchRequest *w = (const Kstatus__V1__WatchRequest *)(const void *)m;
     const Kstatus__V1__GetRequest *g = (const Kstatus__V1__GetRequest *)(const void *)m;
 
-    if (kind == KS_REQUEST_WATCH)
+    if (kind == KS_RPC_REQUEST_WATCH)
         return (struct parts){w->n_targets, w->targets, w->until, w->options};
     return (struct parts){g->n_targets, g->targets, NULL, g->options};
 }
@@ -377,10 +377,10 @@ static void check_request(struct checks *c, const ProtobufCMessage *m, const str
     check_target_ids(c, targets, parts->n_targets);
 }
 
-static ProtobufCMessage *request_unpack(ks_request_kind kind, struct ks_str bytes,
+static ProtobufCMessage *request_unpack(ks_rpc_request_kind kind, struct ks_str bytes,
                                         struct ks_unpack *unpack)
 {
-    const ProtobufCMessageDescriptor *type = kind == KS_REQUEST_WATCH
+    const ProtobufCMessageDescriptor *type = kind == KS_RPC_REQUEST_WATCH
                                                  ? &kstatus__v1__watch_request__descriptor
                                                  : &kstatus__v1__get_request__descriptor;
 
@@ -401,18 +401,18 @@ static ks_rc check_target_count(size_t n, struct ks_refusal *refusal)
     return refuse_field(refusal, "targets", text);
 }
 
-static void request_freep(struct ks_request **r)
+static void request_freep(struct ks_rpc_request **r)
 {
-    *r = ks_request_free(*r);
+    *r = ks_rpc_request_free(*r);
 }
 
 /* The unpacked message stays with the temporary allocator's pieces; freeing needs no budget, so any
  * allocator does. */
-static ks_rc request_make(ks_request_kind kind, ProtobufCMessage *message, struct ks_request **out,
-                          struct ks_refusal *refusal)
+static ks_rc request_make(ks_rpc_request_kind kind, ProtobufCMessage *message,
+                          struct ks_rpc_request **out, struct ks_refusal *refusal)
 {
     struct parts parts = parts_of(kind, message);
-    KS_CLEANUP(request_freep) struct ks_request *r = NULL;
+    KS_CLEANUP(request_freep) struct ks_rpc_request *r = NULL;
     struct checks checks = {.count = 0};
     ks_rc rc = check_target_count(parts.n_targets, refusal);
 
@@ -438,16 +438,16 @@ static ks_rc request_make(ks_request_kind kind, ProtobufCMessage *message, struc
     return KS_RC_OK;
 }
 
-ks_rc ks_request_decode(ks_request_kind kind, struct ks_str bytes, struct ks_request **out,
-                        struct ks_refusal *refusal)
+ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
+                            struct ks_rpc_request **out, struct ks_refusal *refusal)
 {
     ProtobufCMessage *message;
     struct ks_unpack unpack;
     char text[96];
 
-    if (bytes.len > KS_REQUEST_MAX_BYTES) {
+    if (bytes.len > KS_RPC_REQUEST_MAX_BYTES) {
         snprintf(text, sizeof(text), "the request is %zu bytes long; at most %u are allowed",
-                 bytes.len, KS_REQUEST_MAX_BYTES);
+                 bytes.len, KS_RPC_REQUEST_MAX_BYTES);
         return refuse_field(refusal, "targets", text); /* it is they that make a request long */
     }
     ks_unpack_init(&unpack, UNPACK_BUDGET);
@@ -456,19 +456,19 @@ ks_rc ks_request_decode(ks_request_kind kind, struct ks_str bytes, struct ks_req
         return refuse_memory(refusal);
     if (!message)
         return refuse_field(refusal, "",
-                            kind == KS_REQUEST_WATCH
+                            kind == KS_RPC_REQUEST_WATCH
                                 ? "the request is no valid kstatus.v1.WatchRequest"
                                 : "the request is no valid kstatus.v1.GetRequest");
     return request_make(kind, message, out, refusal);
 }
 
-const struct ks_target *ks_request_targets(const struct ks_request *r, size_t *out_count)
+const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, size_t *out_count)
 {
     *out_count = r->target_count;
     return r->targets;
 }
 
-struct ks_request *ks_request_free(struct ks_request *r)
+struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r)
 {
     if (!r)
         return NULL;

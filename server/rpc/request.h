@@ -6,7 +6,7 @@
  * Nothing is dropped silently: what is wrong is refused with INVALID_ARGUMENT, what a later version
  * will do with UNIMPLEMENTED, both naming the fields, in the message and as google.rpc.BadRequest.
  *
- * Thread: any.  Owns: the targets' texts.  Limits: KS_REQUEST_MAX_BYTES a message,
+ * Thread: any.  Owns: the targets' texts.  Limits: KS_RPC_REQUEST_MAX_BYTES a message,
  * KS_SESSION_MAX_TARGETS targets.
  */
 #ifndef KS_SERVER_RPC_REQUEST_H
@@ -17,11 +17,11 @@
 #include "base/str.h"
 #include "watcher/session.h"
 
-#define KS_REQUEST_MAX_BYTES 65536u
+#define KS_RPC_REQUEST_MAX_BYTES 65536u
 
-typedef enum { KS_REQUEST_WATCH, KS_REQUEST_GET } ks_request_kind;
+typedef enum { KS_RPC_REQUEST_WATCH, KS_RPC_REQUEST_GET } ks_rpc_request_kind;
 
-struct ks_request;
+struct ks_rpc_request;
 
 /* How a call is refused. */
 struct ks_refusal {
@@ -33,10 +33,10 @@ void ks_refusal_init(struct ks_refusal *r);
 void ks_refusal_fini(struct ks_refusal *r);
 
 /* KS_RC_INVALID, KS_RC_UNSUPPORTED or KS_RC_NOMEM, and the refusal is filled in. */
-KS_MUST_USE ks_rc ks_request_decode(ks_request_kind kind, struct ks_str bytes,
-                                    struct ks_request **out, struct ks_refusal *refusal);
-const struct ks_target *ks_request_targets(const struct ks_request *r, size_t *out_count);
+KS_MUST_USE ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
+                                        struct ks_rpc_request **out, struct ks_refusal *refusal);
+const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, size_t *out_count);
 /* Returns NULL; NULL is allowed. */
-struct ks_request *ks_request_free(struct ks_request *r);
+struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r);
 
 #endif

@@ -47,7 +47,7 @@
  * 0.45 us for 1,000 streams. So lanes are kept to some 500 streams. */
 #define CALLS_PER_LANE 500
 /* gRPC's own answer to larger messages is RESOURCE_EXHAUSTED without a word on the field; ours,
- * with one, comes for what is above KS_REQUEST_MAX_BYTES and below this. */
+ * with one, comes for what is above KS_RPC_REQUEST_MAX_BYTES and below this. */
 #define RECEIVE_MAX_BYTES (1 << 20)
 #define SAFE_CORE_MAJOR 37 /* gRPC 1.60 */
 

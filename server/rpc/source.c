@@ -35,8 +35,8 @@ struct ks_source {
     const struct ks_source_ops *ops;
     void *ctx;
     struct ks_outbox *outbox;
-    struct ks_request *request; /* rpc thread until open, then the kube thread's */
-    struct ks_packet *farewell; /* rpc thread until close, then the kube thread's */
+    struct ks_rpc_request *request; /* rpc thread until open, then the kube thread's */
+    struct ks_packet *farewell;     /* rpc thread until close, then the kube thread's */
     ks_source_rest rest;
     bool is_open;
     bool is_closing;
@@ -114,11 +114,11 @@ static void on_open(struct ks_task *task)
     };
     struct ks_error err = {0};
 
-    config.targets = ks_request_targets(s->request, &config.target_count);
+    config.targets = ks_rpc_request_targets(s->request, &config.target_count);
     if (ks_feed_new(ks_worker_kube(s->worker), &config, s->outbox, ks_worker_feed_stats(s->worker),
                     &ops, s, &s->feed, &err))
         source_fail(s, &err);
-    s->request = ks_request_free(s->request);
+    s->request = ks_rpc_request_free(s->request);
 }
 
 static void on_close(struct ks_task *task)
@@ -166,7 +166,7 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s)
     return s->outbox;
 }
 
-void ks_source_open(struct ks_source *s, struct ks_request *request)
+void ks_source_open(struct ks_source *s, struct ks_rpc_request *request)
 {
     assert(!s->is_open && !s->is_closing);
     s->request = request;
@@ -200,7 +200,7 @@ struct ks_source *ks_source_free(struct ks_source *s)
     assert(!s->is_open);
     ks_outbox_close(s->outbox);
     s->outbox = ks_outbox_unref(s->outbox);
-    s->request = ks_request_free(s->request);
+    s->request = ks_rpc_request_free(s->request);
     s->farewell = ks_packet_unref(s->farewell);
     ks_free(s);
     return NULL;

@@ -35,7 +35,7 @@ KS_MUST_USE ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq,
                                 struct ks_error *err);
 struct ks_outbox *ks_source_outbox(struct ks_source *s);
 /* Takes the request. Once. */
-void ks_source_open(struct ks_source *s, struct ks_request *request);
+void ks_source_open(struct ks_source *s, struct ks_rpc_request *request);
 /* The feed has told Synced, and it is in the outbox. */
 bool ks_source_is_synced(const struct ks_source *s);
 /* NULL: none. The source then is to be closed. */

@@ -178,7 +178,7 @@ static ks_rc push_accepted(struct watch *w, struct ks_error *err)
     return rc ? ks_fail(err, rc, "the server is out of memory") : KS_RC_OK;
 }
 
-static ks_rc watch_open(struct watch *w, struct ks_request **request, struct ks_error *err)
+static ks_rc watch_open(struct watch *w, struct ks_rpc_request **request, struct ks_error *err)
 {
     static const struct ks_source_ops ops = {.on_wake = on_wake, .on_closed = on_source_closed};
     struct ks_lane *lane = ks_call_lane(w->call);
@@ -200,13 +200,13 @@ static void on_request(struct ks_call *call, struct ks_str message)
 {
     struct watch *w = ks_call_state(call);
     KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal;
-    struct ks_request *request = NULL;
+    struct ks_rpc_request *request = NULL;
     struct ks_error err = {0};
     ks_rc rc;
 
     w->call = call;
     ks_refusal_init(&refusal);
-    rc = ks_request_decode(KS_REQUEST_WATCH, message, &request, &refusal);
+    rc = ks_rpc_request_decode(KS_RPC_REQUEST_WATCH, message, &request, &refusal);
     if (rc) {
         watch_set_state(w, WATCH_ENDED);
         ks_call_finish(call, refusal.code, refusal.error.msg, ks_buf_str(&refusal.details));
@@ -214,7 +214,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     }
     rc = watch_open(w, &request, &err);
     if (rc) {
-        (void)ks_request_free(request);
+        (void)ks_rpc_request_free(request);
         watch_finish(w, &err);
         return;
     }

@@ -30,18 +30,19 @@ static void check_target(const struct ks_target *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ks_refusal refusal;
-    struct ks_request *request = NULL;
-    ks_request_kind kind;
+    struct ks_rpc_request *request = NULL;
+    ks_rpc_request_kind kind;
     ks_rc rc;
 
     if (size == 0)
         return 0;
-    kind = data[0] % 2 ? KS_REQUEST_GET : KS_REQUEST_WATCH;
+    kind = data[0] % 2 ? KS_RPC_REQUEST_GET : KS_RPC_REQUEST_WATCH;
     ks_refusal_init(&refusal);
-    rc = ks_request_decode(kind, ks_str_make((const char *)data + 1, size - 1), &request, &refusal);
+    rc = ks_rpc_request_decode(kind, ks_str_make((const char *)data + 1, size - 1), &request,
+                               &refusal);
     if (rc == KS_RC_OK) {
         size_t n;
-        const struct ks_target *targets = ks_request_targets(request, &n);
+        const struct ks_target *targets = ks_rpc_request_targets(request, &n);
 
         check(n >= 1 && n <= KS_SESSION_MAX_TARGETS);
         for (size_t i = 0; i < n; i++)
@@ -50,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(!request && refusal.error.msg[0] != '\0');
         check(refusal.code == 3 || refusal.code == 12);
     }
-    (void)ks_request_free(request);
+    (void)ks_rpc_request_free(request);
     ks_refusal_fini(&refusal);
     return 0;
 }

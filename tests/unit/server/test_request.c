@@ -33,7 +33,7 @@ struct fixture {
     Kstatus__V1__WatchRequest watch;
     struct ks_buf bytes;
     struct ks_refusal refusal;
-    struct ks_request *request;
+    struct ks_rpc_request *request;
 };
 
 static char *text(const char *literal)
@@ -76,7 +76,7 @@ static void setup(struct fixture *f)
 
 static void teardown(struct fixture *f)
 {
-    f->request = ks_request_free(f->request);
+    f->request = ks_rpc_request_free(f->request);
     ks_refusal_fini(&f->refusal);
     ks_buf_fini(&f->bytes);
 }
@@ -93,7 +93,8 @@ static void pack(struct fixture *f)
 
 static ks_rc decode(struct fixture *f)
 {
-    return ks_request_decode(KS_REQUEST_WATCH, ks_buf_str(&f->bytes), &f->request, &f->refusal);
+    return ks_rpc_request_decode(KS_RPC_REQUEST_WATCH, ks_buf_str(&f->bytes), &f->request,
+                                 &f->refusal);
 }
 
 /* The details say the same as the message, in google.rpc's form. */
@@ -156,7 +157,7 @@ static void makes_targets(void **state)
     f.object.version = text("v1");
     pack(&f);
     assert_int_equal(decode(&f), KS_RC_OK);
-    t = ks_request_targets(f.request, &n);
+    t = ks_rpc_request_targets(f.request, &n);
     assert_int_equal(n, 2);
     assert_int_equal(t[0].target_id, 1);
     assert_int_equal(t[0].kind, KS_TARGET_OBJECT);
@@ -188,10 +189,10 @@ static void serves_get_alike(void **state)
     get.n_targets = 1;
     get.targets = f.list;
     n = kstatus__v1__get_request__pack(&get, bytes);
-    assert_int_equal(
-        ks_request_decode(KS_REQUEST_GET, ks_str_make((char *)bytes, n), &f.request, &f.refusal),
-        KS_RC_OK);
-    (void)ks_request_targets(f.request, &n);
+    assert_int_equal(ks_rpc_request_decode(KS_RPC_REQUEST_GET, ks_str_make((char *)bytes, n),
+                                           &f.request, &f.refusal),
+                     KS_RC_OK);
+    (void)ks_rpc_request_targets(f.request, &n);
     assert_int_equal(n, 1);
     teardown(&f);
 }
@@ -303,7 +304,7 @@ static void bounds_the_targets(void **state)
     f.watch.n_targets = 64;
     pack(&f);
     assert_int_equal(decode(&f), KS_RC_OK);
-    f.request = ks_request_free(f.request);
+    f.request = ks_rpc_request_free(f.request);
     f.watch.n_targets = 65;
     pack(&f);
     check_refusal(&f, INVALID_ARGUMENT, "targets");
@@ -401,9 +402,9 @@ static void bounds_the_bytes(void **state)
 
     (void)state;
     setup(&f);
-    assert_int_equal(ks_buf_reserve(&f.bytes, KS_REQUEST_MAX_BYTES + 1), KS_RC_OK);
-    memset(f.bytes.data, 0, KS_REQUEST_MAX_BYTES + 1);
-    f.bytes.len = KS_REQUEST_MAX_BYTES + 1;
+    assert_int_equal(ks_buf_reserve(&f.bytes, KS_RPC_REQUEST_MAX_BYTES + 1), KS_RC_OK);
+    memset(f.bytes.data, 0, KS_RPC_REQUEST_MAX_BYTES + 1);
+    f.bytes.len = KS_RPC_REQUEST_MAX_BYTES + 1;
     check_refusal(&f, INVALID_ARGUMENT, "targets");
     assert_non_null(strstr(f.refusal.error.msg, "65537 bytes"));
     teardown(&f);
@@ -416,7 +417,7 @@ static void bounds_what_unpacking_takes(void **state)
 
     (void)state;
     setup(&f);
-    for (size_t i = 0; i < KS_REQUEST_MAX_BYTES / 2; i++)
+    for (size_t i = 0; i < KS_RPC_REQUEST_MAX_BYTES / 2; i++)
         assert_int_equal(ks_buf_append(&f.bytes, "\x0a\x00", 2), KS_RC_OK);
     assert_int_equal(decode(&f), KS_RC_INVALID);
     assert_int_equal(f.refusal.code, INVALID_ARGUMENT);
@@ -436,7 +437,7 @@ static void tortured(void *ctx)
         assert_true(ks_alloc_failed());
         assert_int_equal(f->refusal.code, RESOURCE_EXHAUSTED);
     }
-    f->request = ks_request_free(f->request);
+    f->request = ks_rpc_request_free(f->request);
 }
 
 static void survives_short_memory(void **state)
