@@ -14,9 +14,9 @@
  */
 #include "status/status.h"
 
+#include "json/path.h"
 #include "status/kinds.h"
 #include "status/rules.h"
-#include "json/path.h"
 
 static const char *const status_names[KS_STATUS_COUNT] = {
     [KS_STATUS_UNSPECIFIED] = "Unspecified", [KS_STATUS_IN_PROGRESS] = "InProgress",

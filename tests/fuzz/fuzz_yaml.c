@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "yaml/yaml.h"
 #include "json/json.h"
+#include "yaml/yaml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "support/torture.h"
 #include "json/items.h"
 #include "json/json.h"
+#include "support/torture.h"
 
 #define MAX_ITEM 4096
 

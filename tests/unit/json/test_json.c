@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "support/torture.h"
 #include "json/json.h"
+#include "support/torture.h"
 
 static struct ks_json *json;
 

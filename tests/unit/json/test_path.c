@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "support/torture.h"
 #include "json/path.h"
+#include "support/torture.h"
 
 #define DOCUMENT                                                                                   \
     "{\"m\":{\"s\":\"text\",\"e\":\"\",\"i\":7,\"d\":7.0,\"b\":true,\"l\":[1],\"o\":{},\"n\":"     \

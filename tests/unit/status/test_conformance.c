@@ -12,9 +12,9 @@
 
 #include "base/file.h"
 #include "base/rfc3339.h"
-#include "status/status.h"
 #include "json/json.h"
 #include "json/path.h"
+#include "status/status.h"
 
 /* Fewer mean that the file has been cut. */
 #define LEAST_VECTORS 370

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
+#include "json/json.h"
 #include "status/status.h"
 #include "support/torture.h"
-#include "json/json.h"
 
 /* 2026-01-01T00:01:00Z */
 #define NOW_MS INT64_C(1767225660000)
@@ -71,7 +71,7 @@ static void assert_computes(const char *object)
     "},\"status\":{" status "}}"
 #define UP(n)                                                                                      \
     "\"replicas\":" n ",\"updatedReplicas\":" n ",\"readyReplicas\":" n ",\"availableReplicas\""   \
-                                                                        ":" n
+    ":" n
 #define UNSCHEDULABLE                                                                              \
     "\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\","       \
     "\"reason\":"                                                                                  \
