@@ -19,6 +19,6 @@ uint64_t ks_torture(void (*fn)(void *ctx), void *ctx)
         }
     }
     ks_alloc_fail_at(0);
-    assert(!"the tortured code never got through");
+    assert(false && "the tortured code never got through");
     return 0;
 }
