@@ -12,8 +12,10 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "bridge/packet.h"
+
 #include "watcher/event.h"
+
+#include "bridge/packet.h"
 
 KS_MUST_USE ks_rc ks_encode_event(const struct ks_event *event, struct ks_packet **out,
                                   struct ks_error *err);

@@ -12,8 +12,10 @@
 
 #include "base/base.h"
 #include "base/error.h"
-#include "bridge/outbox.h"
+
 #include "watcher/session.h"
+
+#include "bridge/outbox.h"
 
 struct ks_feed;
 

@@ -9,6 +9,8 @@
 #ifndef KS_WATCHER_SELECTOR_H
 #define KS_WATCHER_SELECTOR_H
 
+#include <stdbool.h>
+
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -20,5 +22,9 @@ KS_MUST_USE ks_rc ks_label_selector_check(struct ks_str text, struct ks_error *e
 KS_MUST_USE ks_rc ks_field_selector_check(struct ks_str text, struct ks_error *err);
 KS_MUST_USE ks_rc ks_object_name_check(struct ks_str text, struct ks_error *err);
 KS_MUST_USE ks_rc ks_namespace_check(struct ks_str text, struct ks_error *err);
+
+/* Whether a field selector that passed the check looks only at fields that an object keeps for
+ * life (its name and namespace): an object never leaves such a selector but by deletion. */
+bool ks_field_selector_is_lasting(struct ks_str text);
 
 #endif

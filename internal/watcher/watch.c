@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A watch: one informer, and the targets of the session that it serves. How many there are is
+ * decided here.
+ *
+ *   selector targets: one watch per collection and selectors, shared by targets that ask for the
+ * same named targets:    up to KS_WATCH_NAMES_MAX names of one collection: one watch each, by field
+ * selector, which costs the server and us least; more: one for the collection, that keeps the
+ * wanted names. When that is forbidden, one each after all: rights may be given name by name
+ *
+ * What the informer says is translated to facts about objects:
+ *   upsert  the object was seen: its verdict is computed now, and for the moment at which it
+ * changes by itself gone    it is gone, if the watch is exact, or another UID stands there, or it
+ * was terminating; else a doubt synced  what is named and was not listed is NotFound, and the
+ * targets are settled state   the targets are told; what keeps a first answer from coming is the
+ * answer
+ *
+ * Invariants:
+ *   1. a record's `user` is the first object of its name, and is counted there, or is NULL;
+ *   2. a watch serves named targets or selectors, never both;
+ *   3. no verdict outlives the JSON that it was computed from but as a copy.
+ *
+ * Thread: the loop's.  It does not: retry; the informer does, or, when its collection is absent,
+ * the pursuit.
+ */
+#include "watcher/session_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+#include "status/status.h"
+
+#include "watcher/selector.h"
+
+#define NS_BYTES_MAX 63
+#define NAME_BYTES_MAX 253
+
+static struct ks_object *unpinned_of(struct ks_object *first)
+{
+    while (first && first->pin.len)
+        first = first->sibling;
+    return first;
+}
+
+/* Ties a record to its object; NULL when nobody wants it, or the session has failed. */
+static struct ks_object *link_record(struct ks_watch *w, struct ks_record *record)
+{
+    struct ks_object *first;
+
+    /* No API server gives longer ones out. */
+    if (record->ns.len > NS_BYTES_MAX || record->name.len > NAME_BYTES_MAX)
+        return NULL;
+    if (w->selecting &&
+        !ks_object_get(w->session, w->kind, record->ns, record->name, (struct ks_str){0}))
+        return NULL;
+    first = ks_object_find(w->kind, record->ns, record->name);
+    if (first) {
+        record->user = first;
+        first->holders++;
+    }
+    return first;
+}
+
+static void select_object(struct ks_watch *w, struct ks_object *first)
+{
+    struct ks_object *o = unpinned_of(first);
+
+    o->selected |= w->selecting;
+    o->held |= w->selecting;
+    if (o->doubt)
+        ks_doubt_withdraw(o, w->selecting);
+}
+
+static bool see_all(struct ks_watch *w, struct ks_object *first, const struct ks_sighting *seen)
+{
+    struct ks_session *s = w->session;
+
+    for (struct ks_object *o = first; o; o = o->sibling) {
+        if (!ks_object_see(s, o, seen))
+            return false;
+    }
+    return true;
+}
+
+static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_value json)
+{
+    struct ks_session *s = w->session;
+    struct ks_object *first = record->user ? record->user : link_record(w, record);
+    struct ks_error err = {0};
+    struct ks_error later_err = {0};
+    struct ks_verdict verdict;
+    struct ks_verdict later;
+    struct ks_shown now_shown;
+    struct ks_shown later_shown;
+    struct ks_sighting seen;
+    ks_rc rc;
+
+    if (!first)
+        return ks_session_is_open(s);
+    seen = (struct ks_sighting){
+        .uid = record->uid,
+        .version = record->resource_version,
+        .now = &now_shown,
+        .via = w->selecting,
+        .is_shared = first->holders > 1,
+    };
+    rc = ks_status_compute(json, ks_loop_wall_ms(s->loop), &verdict, &err);
+    if (rc == KS_RC_NOMEM)
+        return ks_session_fail(s, &err);
+    ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
+    if (!rc && verdict.recheck_at_ms) {
+        rc = ks_status_compute(json, verdict.recheck_at_ms, &later, &later_err);
+        if (rc == KS_RC_NOMEM)
+            return ks_session_fail(s, &later_err);
+        ks_shown_from_verdict(&later, rc, &later_err, &later_shown);
+        seen.later = &later_shown;
+        seen.later_wall_ms = verdict.recheck_at_ms;
+    }
+    if (w->selecting)
+        select_object(w, first);
+    return see_all(w, first, &seen);
+}
+
+static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value object)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = upsert(w, record, object);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
+static bool is_certain(const struct ks_watch *w, const struct ks_object *o, ks_gone how)
+{
+    return w->is_exact || how == KS_GONE_REPLACED ||
+           (o->shown && o->shown->status == KS_STATUS_TERMINATING);
+}
+
+static bool lose_object(struct ks_watch *w, struct ks_object *o, struct ks_str uid, ks_gone how)
+{
+    struct ks_session *s = w->session;
+
+    if (!o->pin.len)
+        o->held &= ~w->selecting;
+    if (!ks_object_targets(o) || !ks_str_eq(ks_object_uid(o), uid))
+        return true;
+    if (!o->is_gone && !is_certain(w, o, how))
+        return ks_doubt_raise(s, o, w->selecting & o->selected);
+    if (!o->is_gone && !ks_object_show_gone(s, o, how))
+        return false;
+    if (o->doubt) /* the answer has come by another way */
+        ks_doubt_withdraw(o, ~(ks_target_bits)0);
+    ks_object_deselect(s, o, o->selected & ~o->held);
+    return true;
+}
+
+static bool gone(struct ks_watch *w, struct ks_record *record, ks_gone how)
+{
+    struct ks_session *s = w->session;
+    struct ks_object *first = KS_TAKE(record->user);
+
+    if (!first)
+        return true;
+    first->holders--;
+    for (struct ks_object *o = first; o; o = o->sibling) {
+        if (!lose_object(w, o, record->uid, how))
+            return false;
+    }
+    ks_object_reap(s, first);
+    return true;
+}
+
+static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = gone(w, record, how);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
+static bool bad_object(struct ks_watch *w, struct ks_str ns, struct ks_str name,
+                       const struct ks_error *err)
+{
+    struct ks_session *s = w->session;
+    struct ks_shown shown = ks_shown_unknown(KS_LIT("Unreadable"), err->rc, ks_str_from(err->msg));
+    struct ks_object *first;
+
+    if (name.len == 0 || ns.len > NS_BYTES_MAX || name.len > NAME_BYTES_MAX)
+        return true;
+    if (w->selecting && !ks_object_get(s, w->kind, ns, name, (struct ks_str){0}))
+        return false;
+    first = ks_object_find(w->kind, ns, name);
+    if (first && w->selecting)
+        select_object(w, first);
+    for (struct ks_object *o = first; o; o = o->sibling) {
+        if (!ks_object_targets(o))
+            continue;
+        ks_recheck_cancel(o);
+        o->is_unreadable = true;
+        if (!ks_object_show(s, o, &shown))
+            return false;
+    }
+    return true;
+}
+
+static void on_bad_object(void *ctx, struct ks_record *record KS_UNUSED, struct ks_str ns,
+                          struct ks_str name, const struct ks_error *err)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = bad_object(w, ns, name, err);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
+/* The n-th target of the set, by index; NULL behind the last. */
+static struct ks_pursuit *next_of(struct ks_session *s, ks_target_bits *bits)
+{
+    ks_target_bits rest = *bits;
+    size_t i = 0;
+
+    if (!rest)
+        return NULL;
+    while (!(rest & 1)) {
+        rest >>= 1;
+        i++;
+    }
+    *bits &= *bits - 1;
+    return &s->pursuits[i];
+}
+
+static bool tell_all(struct ks_watch *w, ks_target_state state, const struct ks_error *cause)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named | w->selecting;
+    struct ks_pursuit *p;
+
+    while ((p = next_of(s, &bits)) != NULL) {
+        if (!ks_pursuit_tell(p, state, cause))
+            return false;
+    }
+    return true;
+}
+
+static bool excuse_all(struct ks_watch *w, struct ks_str reason, const struct ks_error *err)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named | w->selecting;
+    struct ks_pursuit *p;
+
+    while ((p = next_of(s, &bits)) != NULL) {
+        if (!ks_pursuit_excuse(p, reason, err))
+            return false;
+    }
+    return true;
+}
+
+/* The list is complete: what it does not contain is not there. */
+static bool answer_named(struct ks_watch *w)
+{
+    struct ks_session *s = w->session;
+    struct ks_shown absent =
+        ks_shown_not_found(KS_LIT("NotFound"), KS_LIT("There is no object of this name"));
+    ks_target_bits bits = w->named;
+    struct ks_pursuit *p;
+
+    while ((p = next_of(s, &bits)) != NULL) {
+        struct ks_object *o = p->object;
+
+        if (o->is_unreadable || ks_informer_find(w->informer, p->ns, p->target.name))
+            continue;
+        /* A deletion that was told stays what it is. */
+        if (!ks_object_show(s, o, o->is_gone && o->shown ? o->shown : &absent))
+            return false;
+    }
+    return true;
+}
+
+static bool synced(struct ks_watch *w)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named | w->selecting;
+    struct ks_pursuit *p;
+
+    w->is_synced = true;
+    if (!answer_named(w) || !ks_objects_sweep(s, w->selecting) ||
+        !tell_all(w, KS_TARGET_SYNCED, NULL))
+        return false;
+    while ((p = next_of(s, &bits)) != NULL) {
+        if (!ks_session_settle(s, p))
+            return false;
+    }
+    return true;
+}
+
+static void on_synced(void *ctx)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = synced(w);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
+static bool plan_names(struct ks_session *s, ks_target_bits bits, size_t max_single);
+
+/* The collection is forbidden as a whole: its names may be allowed. */
+static bool split(struct ks_watch *w)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named;
+
+    ks_watch_free(w);
+    return plan_names(s, bits, KS_SESSION_MAX_TARGETS);
+}
+
+static bool absent(struct ks_watch *w, const struct ks_error *err)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named | w->selecting;
+    struct ks_error copy = *err;
+    struct ks_pursuit *p;
+
+    ks_watch_free(w);
+    while ((p = next_of(s, &bits)) != NULL) {
+        if (!ks_pursuit_lose(p, &copy))
+            return false;
+    }
+    return true;
+}
+
+static bool state_changed(struct ks_watch *w, ks_source_state state, const struct ks_error *err)
+{
+    switch (state) {
+    case KS_SOURCE_SYNCING:
+        return !err || tell_all(w, KS_TARGET_DISCONNECTED, err);
+    case KS_SOURCE_FRESH:
+        return !w->is_synced || tell_all(w, KS_TARGET_SYNCED, NULL);
+    case KS_SOURCE_STALE:
+        return tell_all(w, KS_TARGET_DISCONNECTED, err);
+    case KS_SOURCE_DENIED:
+        if (w->names && !w->is_synced)
+            return split(w);
+        return tell_all(w, KS_TARGET_FORBIDDEN, err) && excuse_all(w, KS_LIT("Forbidden"), err);
+    case KS_SOURCE_ABSENT:
+        return absent(w, err);
+    case KS_SOURCE_UNAUTHENTICATED:
+        return tell_all(w, KS_TARGET_DISCONNECTED, err) &&
+               excuse_all(w, KS_LIT("Unauthenticated"), err);
+    case KS_SOURCE_FAILED:
+        return tell_all(w, KS_TARGET_DISCONNECTED, err) && excuse_all(w, KS_LIT("Refused"), err);
+    }
+    return true;
+}
+
+static void on_state(void *ctx, ks_source_state state, const struct ks_error *err)
+{
+    static const struct ks_error untold = {.rc = KS_RC_UNAVAILABLE,
+                                           .msg = "the API server gave no reason"};
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool needs_cause = state != KS_SOURCE_SYNCING && state != KS_SOURCE_FRESH;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = state_changed(w, state, !err && needs_cause ? &untold : err);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
+static void on_limit(void *ctx)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    struct ks_error err;
+
+    ks_session_enter(s);
+    (void)ks_fail(&err, KS_RC_LIMIT, /* passed on */
+                  "more than %zu objects match the targets: select fewer", s->max_objects);
+    (void)ks_session_fail(s, &err); /* nothing follows */
+    ks_session_leave(s);
+}
+
+static const struct ks_informer_ops informer_ops = {
+    .on_upsert = on_upsert,
+    .on_gone = on_gone,
+    .on_bad_object = on_bad_object,
+    .on_synced = on_synced,
+    .on_state = on_state,
+    .on_limit = on_limit,
+};
+
+/* For a pursuit's collection, without targets and without informer yet. NULL: the session has
+ * failed. */
+static struct ks_watch *watch_new(const struct ks_pursuit *p)
+{
+    struct ks_session *s = p->session;
+    struct ks_kind *kind = ks_kind_get(s, p->resource);
+    struct ks_watch *w = kind ? ks_alloc0(sizeof(*w)) : NULL;
+
+    if (!w) {
+        (void)ks_session_fail_nomem(s); /* false, and so is our NULL */
+        return NULL;
+    }
+    w->session = s;
+    w->kind = kind;
+    ks_list_push(&s->watches, &w->link);
+    return w;
+}
+
+static bool attach(struct ks_watch *w, struct ks_pursuit *p)
+{
+    p->watch = w;
+    ks_pursuit_is_watched(p);
+    if (p->target.kind == KS_TARGET_OBJECT) {
+        struct ks_object *o =
+            ks_object_get(p->session, w->kind, p->ns, p->target.name, p->target.uid);
+
+        if (!o)
+            return false;
+        w->named |= ks_pursuit_bit(p);
+        ks_object_rebind(p->session, p, o);
+    } else {
+        w->selecting |= ks_pursuit_bit(p);
+    }
+    return true;
+}
+
+static bool open_informer(struct ks_watch *w, const struct ks_informer_config *config)
+{
+    struct ks_session *s = w->session;
+    struct ks_error err = {0};
+
+    if (ks_informer_new(s->kube, config, &informer_ops, w, &w->informer, &err))
+        return ks_session_fail(s, &err);
+    ks_informer_start(w->informer);
+    return true;
+}
+
+static bool is_same_collection(const struct ks_pursuit *a, const struct ks_pursuit *b)
+{
+    return a->target.kind == b->target.kind && ks_str_eq(a->ns, b->ns) &&
+           ks_str_eq(a->resource->group, b->resource->group) &&
+           ks_str_eq(a->resource->version, b->resource->version) &&
+           ks_str_eq(a->resource->plural, b->resource->plural);
+}
+
+static bool is_same_selection(const struct ks_pursuit *a, const struct ks_pursuit *b)
+{
+    return is_same_collection(a, b) &&
+           ks_str_eq(a->target.label_selector, b->target.label_selector) &&
+           ks_str_eq(a->target.field_selector, b->target.field_selector);
+}
+
+static bool plan_selector(struct ks_session *s, struct ks_pursuit *p)
+{
+    struct ks_watch *w = watch_new(p);
+    struct ks_informer_config config = {
+        .source = {.resource = p->resource,
+                   .ns = p->ns,
+                   .label_selector = p->target.label_selector,
+                   .field_selector = p->target.field_selector},
+        .max_objects = s->max_objects,
+    };
+
+    if (!w)
+        return false;
+    w->is_exact =
+        p->target.label_selector.len == 0 && ks_field_selector_is_lasting(p->target.field_selector);
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        struct ks_pursuit *other = &s->pursuits[i];
+
+        if (other == p || (other->phase == KS_PURSUIT_RESOLVED && is_same_selection(p, other))) {
+            if (!attach(w, other))
+                return false;
+        }
+    }
+    return open_informer(w, &config);
+}
+
+/* One name, for all targets of the set that name it; these leave the set. */
+static bool plan_name(struct ks_session *s, ks_target_bits *bits)
+{
+    ks_target_bits rest = *bits;
+    struct ks_pursuit *first = next_of(s, &rest);
+    struct ks_watch *w = watch_new(first);
+    struct ks_informer_config config = {
+        .source = {.resource = first->resource, .ns = first->ns, .name = first->target.name},
+        .max_objects = 1,
+    };
+    struct ks_pursuit *p;
+
+    if (!w)
+        return false;
+    w->is_exact = true;
+    rest = *bits;
+    while ((p = next_of(s, &rest)) != NULL) {
+        if (!ks_str_eq(p->target.name, first->target.name))
+            continue;
+        *bits &= ~ks_pursuit_bit(p);
+        if (!attach(w, p))
+            return false;
+    }
+    return open_informer(w, &config);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return ks_str_cmp(*(const struct ks_str *)a, *(const struct ks_str *)b);
+}
+
+/* The distinct names of the set, sorted; the array has a place for each target. Returns their
+ * number. */
+static size_t names_of(struct ks_session *s, ks_target_bits bits, struct ks_str *out)
+{
+    struct ks_pursuit *p;
+    size_t count = 0;
+    size_t kept = 0;
+
+    while ((p = next_of(s, &bits)) != NULL)
+        out[count++] = p->target.name;
+    qsort(out, count, sizeof(out[0]), compare_names);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || !ks_str_eq(out[kept - 1], out[i]))
+            out[kept++] = out[i];
+    }
+    return kept;
+}
+
+static bool plan_collection(struct ks_session *s, ks_target_bits bits, const struct ks_str *names,
+                            size_t name_count)
+{
+    ks_target_bits rest = bits;
+    struct ks_pursuit *p = next_of(s, &rest);
+    struct ks_watch *w = watch_new(p);
+    struct ks_informer_config config = {
+        .source = {.resource = p->resource, .ns = p->ns},
+        .max_objects = name_count,
+        .name_count = name_count,
+    };
+
+    if (!w)
+        return false;
+    w->is_exact = true;
+    w->names = ks_alloc_array(name_count, sizeof(names[0]));
+    if (!w->names)
+        return ks_session_fail_nomem(s);
+    memcpy(w->names, names, name_count * sizeof(names[0]));
+    w->name_count = name_count;
+    config.names = w->names;
+    while ((p = next_of(s, &bits)) != NULL) {
+        if (!attach(w, p))
+            return false;
+    }
+    return open_informer(w, &config);
+}
+
+/* Named targets of one collection. */
+static bool plan_names(struct ks_session *s, ks_target_bits bits, size_t max_single)
+{
+    struct ks_str names[KS_SESSION_MAX_TARGETS];
+    size_t count = names_of(s, bits, names);
+
+    if (count > max_single)
+        return plan_collection(s, bits, names, count);
+    while (bits) {
+        if (!plan_name(s, &bits))
+            return false;
+    }
+    return true;
+}
+
+static bool plan_objects(struct ks_session *s, const struct ks_pursuit *first)
+{
+    ks_target_bits bits = 0;
+
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        const struct ks_pursuit *p = &s->pursuits[i];
+
+        if (p->phase == KS_PURSUIT_RESOLVED && is_same_collection(first, p))
+            bits |= ks_pursuit_bit(p);
+    }
+    return plan_names(s, bits, KS_WATCH_NAMES_MAX);
+}
+
+bool ks_watches_plan(struct ks_session *s)
+{
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        struct ks_pursuit *p = &s->pursuits[i];
+
+        if (p->phase != KS_PURSUIT_RESOLVED)
+            continue;
+        if (p->target.kind == KS_TARGET_SELECTOR ? !plan_selector(s, p) : !plan_objects(s, p))
+            return false;
+    }
+    return true;
+}
+
+static void on_release(void *ctx, struct ks_record *record)
+{
+    struct ks_watch *w = ctx;
+    struct ks_object *first = KS_TAKE(record->user);
+    struct ks_object *o = unpinned_of(first);
+
+    if (!first)
+        return;
+    first->holders--;
+    if (o)
+        o->held &= ~w->selecting;
+    ks_object_reap(w->session, first);
+}
+
+void ks_watch_free(struct ks_watch *w)
+{
+    struct ks_session *s = w->session;
+    ks_target_bits bits = w->named | w->selecting;
+    struct ks_pursuit *p;
+
+    while ((p = next_of(s, &bits)) != NULL)
+        p->watch = NULL;
+    w->informer = ks_informer_free(w->informer, on_release);
+    ks_list_remove(&w->link);
+    ks_free(w->names);
+    ks_free(w);
+}
