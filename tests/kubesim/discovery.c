@@ -304,8 +304,9 @@ static json_t *legacy_group(const struct sim_group *g, bool is_alone)
     json_t *versions = legacy_versions(g);
 
     (void)json_object_set_new(obj, "name", json_string(g->name));
+    (void)json_object_set(obj, "versions", versions); /* a smaller document is all that can happen */
     (void)json_object_set_new(obj, "preferredVersion", json_deep_copy(json_array_get(versions, 0)));
-    (void)json_object_set_new(obj, "versions", versions);
+    json_decref(versions);
     return obj;
 }
 
@@ -333,17 +334,24 @@ static void legacy_core_answer(struct sim_request *r)
                              "serverAddress", sim_server_address(r->sim->server)));
 }
 
+/* The version in which a real server stores it, where that is not the one that is asked for. */
+static const char *stored_version(const struct sim_resource *res)
+{
+    if (strcmp(res->plural, "horizontalpodautoscalers") == 0)
+        return "v2";
+    return strcmp(res->plural, "customresourcedefinitions") == 0 ? "v1beta1" : res->version;
+}
+
 /* base64 of the first 8 bytes of SHA-256 of "group/version/kind" of what is stored. */
 static json_t *storage_hash(const struct sim_resource *res)
 {
-    bool is_hpa = strcmp(res->plural, "horizontalpodautoscalers") == 0;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int n = 0;
     char text[768];
     struct ks_buf coded;
     json_t *value = NULL;
 
-    snprintf(text, sizeof(text), "%s/%s/%s", res->group, is_hpa ? "v2" : res->version, res->kind);
+    snprintf(text, sizeof(text), "%s/%s/%s", res->group, stored_version(res), res->kind);
     ks_buf_init(&coded, 64);
     if (EVP_Digest(text, strlen(text), digest, &n, EVP_sha256(), NULL) == 1 &&
         !ks_base64_encode(ks_str_make((const char *)digest, 8), &coded))

@@ -32,7 +32,7 @@
 
 #define WATCH_EXTRA_MAX_BYTES ((size_t)64 * 1024 * 1024)
 #define WATCH_DEFAULT_MIN_MS 1800000
-#define WATCH_PARTS_MAX 6
+#define WATCH_PARTS_MAX 8
 /* How long before its end a watch gets a last bookmark. */
 #define WATCH_FAREWELL_MS 2000
 
