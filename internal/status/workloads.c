@@ -82,16 +82,18 @@ static ks_rc compare_deployment(const struct ks_subject *subject, const struct d
                                       d->ready, d->spec);
     if (!d->is_progressing)
         return ks_verdict_in_progress(out, "ReplicaSetNotAvailable",
-                                      "All %" PRId64 " replicas are ready; the controller has not "
-                                      "reported the new ReplicaSet as available%s",
-                                      d->spec, paused);
+                                      "%" PRId64 " of %" PRId64
+                                      " replicas ready; the controller has not reported the "
+                                      "new ReplicaSet as available%s",
+                                      d->ready, d->spec, paused);
     if (!d->is_available)
         return ks_verdict_in_progress(out, "DeploymentNotAvailable",
-                                      "All %" PRId64 " replicas are ready; condition Available is "
-                                      "not True",
-                                      d->spec);
+                                      "%" PRId64 " of %" PRId64
+                                      " replicas ready; condition Available is not True",
+                                      d->ready, d->spec);
     return ks_verdict_current(out, KS_BASIS_KIND_RULE,
-                              "All %" PRId64 " replicas are updated and available", d->spec);
+                              "%" PRId64 " of %" PRId64 " replicas updated and available",
+                              d->updated, d->spec);
 }
 
 ks_rc ks_rule_deployment(const struct ks_subject *subject, struct ks_verdict *out,
@@ -160,8 +162,8 @@ ks_rc ks_rule_replica_set(const struct ks_subject *subject, struct ks_verdict *o
                                       "%" PRId64 " replicas more than the %" PRId64
                                       " wanted are still to be removed",
                                       minus(total, spec), spec);
-    return ks_verdict_current(out, KS_BASIS_KIND_RULE, "All %" PRId64 " replicas are available",
-                              spec);
+    return ks_verdict_current(out, KS_BASIS_KIND_RULE,
+                              "%" PRId64 " of %" PRId64 " replicas available", available, spec);
 }
 
 struct stateful_set {
@@ -186,11 +188,12 @@ static ks_rc compare_partition(const struct stateful_set *s, struct ks_verdict *
                                       s->updated, wanted, s->partition);
     if (s->partition == 0)
         return ks_verdict_current(out, KS_BASIS_KIND_RULE,
-                                  "All %" PRId64 " replicas are updated and ready", s->spec);
+                                  "%" PRId64 " of %" PRId64 " replicas updated and ready",
+                                  s->updated, s->spec);
     return ks_verdict_current(out, KS_BASIS_KIND_RULE,
-                              "All %" PRId64 " replicas are ready; those from partition %" PRId64
-                              " on are updated (%" PRId64 ")",
-                              s->spec, s->partition, s->updated);
+                              "%" PRId64 " of %" PRId64 " replicas ready; %" PRId64
+                              " updated, as many as partition %" PRId64 " wants",
+                              s->ready, s->spec, s->updated, s->partition);
 }
 
 static ks_rc compare_revisions(const struct ks_subject *subject, const struct stateful_set *s,
@@ -210,8 +213,9 @@ static ks_rc compare_revisions(const struct ks_subject *subject, const struct st
             KS_STR_ARGS(ks_str_cut_utf8(current, 63)), KS_STR_ARGS(ks_str_cut_utf8(update, 63)),
             s->updated, s->spec);
     return ks_verdict_current(out, KS_BASIS_KIND_RULE,
-                              "All %" PRId64 " replicas are ready and at the current revision",
-                              s->spec);
+                              "%" PRId64 " of %" PRId64
+                              " replicas ready and at the current revision",
+                              s->current, s->spec);
 }
 
 ks_rc ks_rule_stateful_set(const struct ks_subject *subject, struct ks_verdict *out,
@@ -286,5 +290,6 @@ ks_rc ks_rule_daemon_set(const struct ks_subject *subject, struct ks_verdict *ou
         return ks_verdict_in_progress(
             out, "LessReady", "%" PRId64 " of %" PRId64 " nodes have a ready Pod", ready, desired);
     return ks_verdict_current(out, KS_BASIS_KIND_RULE,
-                              "All %" PRId64 " nodes have an updated, available Pod", desired);
+                              "%" PRId64 " of %" PRId64 " nodes have an updated, available Pod",
+                              available, desired);
 }

@@ -96,13 +96,13 @@ static void says_what_is_missing(void **state)
              "\"replicas\":3,\"updatedReplicas\":3,\"availableReplicas\":3,\"readyReplicas\":1"),
          "1 of 3 replicas ready"},
         {DEPLOYMENT("\"replicas\":3,\"progressDeadlineSeconds\":600", UP("3")),
-         "All 3 replicas are ready; the controller has not reported the new ReplicaSet as "
+         "3 of 3 replicas ready; the controller has not reported the new ReplicaSet as "
          "available"},
         {DEPLOYMENT("\"replicas\":3", UP("3")),
-         "All 3 replicas are ready; condition Available is not True"},
+         "3 of 3 replicas ready; condition Available is not True"},
         {DEPLOYMENT("\"replicas\":3",
                     UP("3") ",\"conditions\":[{\"type\":\"Available\",\"status\":\"True\"}]"),
-         "All 3 replicas are updated and available"},
+         "3 of 3 replicas updated and available"},
         {DEPLOYMENT(
              "\"replicas\":3,\"progressDeadlineSeconds\":60",
              "\"updatedReplicas\":1,\"conditions\":[{\"type\":\"Progressing\",\"status\":\"False\","
@@ -130,6 +130,19 @@ static void says_what_is_missing(void **state)
         {STATEFUL_SET("\"replicas\":3,\"updateStrategy\":{\"type\":\"OnDelete\"}",
                       "\"updatedReplicas\":1"),
          "Update strategy is OnDelete: Pods are updated when somebody deletes them (1 of 3 are)"},
+        {REPLICA_SET("\"replicas\":1", UP("1") ",\"fullyLabeledReplicas\":1"),
+         "1 of 1 replicas available"},
+        {STATEFUL_SET("\"replicas\":2,\"updateStrategy\":{\"rollingUpdate\":{\"partition\":0}}",
+                      UP("2")),
+         "2 of 2 replicas updated and ready"},
+        {STATEFUL_SET("\"replicas\":2,\"updateStrategy\":{\"rollingUpdate\":{\"partition\":1}}",
+                      UP("2")),
+         "2 of 2 replicas ready; 2 updated, as many as partition 1 wants"},
+        {STATEFUL_SET("\"replicas\":2", UP("2") ",\"currentReplicas\":2"),
+         "2 of 2 replicas ready and at the current revision"},
+        {DAEMON_SET("\"desiredNumberScheduled\":1,\"currentNumberScheduled\":1,"
+                    "\"updatedNumberScheduled\":1,\"numberAvailable\":1,\"numberReady\":1"),
+         "1 of 1 nodes have an updated, available Pod"},
         {DAEMON_SET("\"desiredNumberScheduled\":2,\"currentNumberScheduled\":1"),
          "1 of 2 nodes have a Pod"},
         {"{\"apiVersion\":\"apps/v1\",\"kind\":\"DaemonSet\",\"metadata\":{\"generation\":4}}",
