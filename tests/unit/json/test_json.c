@@ -487,6 +487,23 @@ static void refuses_limits_that_cannot_be_held(void **state)
     assert_null(ks_json_free(NULL));
 }
 
+static void gives_back_what_a_large_document_took(void **state)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+
+    (void)state;
+    ks_buf_init(&text, 1u << 20);
+    assert_int_equal(ks_buf_append_str(&text, KS_LIT("[0")), KS_RC_OK);
+    for (int i = 0; i < 20000; i++)
+        assert_int_equal(ks_buf_append_str(&text, KS_LIT(",1")), KS_RC_OK);
+    assert_int_equal(ks_buf_append_byte(&text, ']'), KS_RC_OK);
+    assert_int_equal(ks_json_count(parsed(text.data)), 20001);
+    ks_json_trim(json);
+    assert_true(ks_json_is_absent(ks_json_root(json)));
+    assert_int_equal(ks_json_count(parsed("[1,2]")), 2);
+    ks_json_trim(json);
+}
+
 static void takes_512_levels(void **state)
 {
     char text[1026];
@@ -552,6 +569,7 @@ int main(void)
         cmocka_unit_test(handles_of_a_failed_parse_are_absent),
         cmocka_unit_test(holds_its_limits),
         cmocka_unit_test(refuses_limits_that_cannot_be_held),
+        cmocka_unit_test(gives_back_what_a_large_document_took),
         cmocka_unit_test(takes_512_levels),
         cmocka_unit_test(survives_short_memory),
     };

@@ -438,6 +438,32 @@ static void gives_up_early_on_hostile_text(void **state)
     ks_buf_fini(&sink.text);
 }
 
+static void bounds_merges_and_anchors(void **state)
+{
+    static const struct ks_yaml_limits small = {
+        .max_bytes = 200, .max_json_bytes = 60, .max_depth = 8};
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    struct sink sink = {0};
+    struct ks_error err = {0};
+
+    (void)state;
+    ks_buf_init(&text, 4096);
+    repeat(&text, "<<: [{}", 1);
+    repeat(&text, ",{}", 63);
+    repeat(&text, "]", 1);
+    assert_converts(text.data, "{}");
+    text.data[text.len - 1] = ',';
+    repeat(&text, "{}]", 1);
+    assert_refuses(text.data, KS_RC_LIMIT, "YAML line 1, column 200: << merges more than 64 maps");
+    /* The copies of nested anchors count together. */
+    assert_int_equal(
+        ks_yaml_to_json(KS_LIT("[[[xxxxxxxxxxxxxxxxxxxx]]]"), &small, on_document, &sink, &err),
+        KS_RC_OK);
+    assert_int_equal(ks_yaml_to_json(KS_LIT("&a [&b [&c [xxxxxxxxxxxxxxxxxxxx]]]"), &small,
+                                     on_document, &sink, &err),
+                     KS_RC_LIMIT);
+}
+
 static void the_laughs_end(void **state)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text;
@@ -488,6 +514,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_yaml),
         cmocka_unit_test(holds_its_limits),
         cmocka_unit_test(gives_up_early_on_hostile_text),
+        cmocka_unit_test(bounds_merges_and_anchors),
         cmocka_unit_test(the_laughs_end),
         cmocka_unit_test(survives_short_memory),
     };
