@@ -47,6 +47,7 @@ struct ks_loop {
     int64_t wake_due_ms;     /* what wake is set for, while it is active */
     pthread_t owner;
     bool has_owner;
+    bool is_in_uv; /* uv_run is on the stack */
     atomic_bool is_quitting;
     pthread_mutex_t lock; /* guards posted, and is_queued and link of the tasks in it */
     struct ks_list posted;
@@ -168,7 +169,9 @@ static void loop_turn(struct ks_loop *loop, int64_t wait_ms)
         mode = loop_arm(loop, now_ms, due_ms);
     else
         (void)uv_timer_stop(&loop->wake); /* documented to return 0 */
+    loop->is_in_uv = true;
     (void)uv_run(&loop->uv, mode); /* tells whether handles are active: the doorbell always is */
+    loop->is_in_uv = false;
     loop_fire(loop);
 }
 
@@ -296,6 +299,10 @@ void ks_timer_start(struct ks_timer *timer, int64_t delay_ms)
     timer->order = ++loop->order;
     timer->is_pending = true;
     ks_heap_push(&loop->timers, timer);
+    /* libuv runs its own timers (libcurl's among them) before it polls: what they start here must
+     * shorten that poll. */
+    if (loop->is_in_uv && loop->timers == timer)
+        uv_stop(&loop->uv);
 }
 
 void ks_timer_stop(struct ks_timer *timer)
