@@ -282,11 +282,10 @@ static ks_rc context_resolve(const struct ks_kubeconfig *k, const struct ks_stan
     return rc;
 }
 
-ks_rc ks_kubeconfig_resolve(const struct ks_kubeconfig *k, const char *context_name,
-                            bool may_read_files, struct ks_kube_config **out, struct ks_error *err)
+static ks_rc resolve(const struct ks_kubeconfig *k, struct ks_str name, bool may_read_files,
+                     struct ks_kube_config **out, struct ks_error *err)
 {
     KS_CLEANUP(config_freep) struct ks_kube_config *config = NULL;
-    struct ks_str name = context_name ? ks_str_from(context_name) : current_of(k);
     struct ks_stanza context = {.may_read_files = may_read_files};
     ks_rc rc;
 
@@ -301,12 +300,32 @@ ks_rc ks_kubeconfig_resolve(const struct ks_kubeconfig *k, const char *context_n
     if (!config)
         return ks_stanza_no_memory(err);
     rc = context_resolve(k, &context, config, err);
-    for (size_t i = 0; !rc && i < k->count; i++) {
-        if (k->files[i].json && ks_json_out_of_memory(k->files[i].json))
-            rc = ks_stanza_no_memory(err);
-    }
     if (rc)
         return rc;
     *out = KS_TAKE(config);
     return KS_RC_OK;
+}
+
+/* Strings that could not be decoded look absent, so that no other result can be trusted. */
+static bool is_out_of_memory(const struct ks_kubeconfig *k)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        if (k->files[i].json && ks_json_out_of_memory(k->files[i].json))
+            return true;
+    }
+    return false;
+}
+
+ks_rc ks_kubeconfig_resolve(const struct ks_kubeconfig *k, const char *context,
+                            bool may_read_files, struct ks_kube_config **out, struct ks_error *err)
+{
+    KS_CLEANUP(config_freep) struct ks_kube_config *config = NULL;
+    struct ks_str name = context ? ks_str_from(context) : current_of(k);
+    ks_rc rc = resolve(k, name, may_read_files, &config, err);
+
+    if (is_out_of_memory(k))
+        return ks_stanza_no_memory(err);
+    if (!rc)
+        *out = KS_TAKE(config);
+    return rc;
 }

@@ -211,10 +211,12 @@ ks_rc ks_stanza_texts(const struct ks_stanza *s, const char *key, size_t max, ch
     ks_rc rc = KS_RC_OK;
 
     *out = NULL;
-    if (!is_given(list) || !count)
+    if (!is_given(list))
         return KS_RC_OK;
     if (ks_json_type_of(list) != KS_JSON_LIST || count > max)
         return ks_stanza_fail(s, err, "%s is no list of at most %zu strings", key, max);
+    if (!count)
+        return KS_RC_OK;
     texts = ks_alloc_array(count + 1, sizeof(*texts));
     if (!texts)
         return ks_stanza_no_memory(err);
