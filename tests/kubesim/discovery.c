@@ -304,7 +304,8 @@ static json_t *legacy_group(const struct sim_group *g, bool is_alone)
     json_t *versions = legacy_versions(g);
 
     (void)json_object_set_new(obj, "name", json_string(g->name));
-    (void)json_object_set(obj, "versions", versions); /* a smaller document is all that can happen */
+    (void)json_object_set(obj, "versions",
+                          versions); /* a smaller document is all that can happen */
     (void)json_object_set_new(obj, "preferredVersion", json_deep_copy(json_array_get(versions, 0)));
     json_decref(versions);
     return obj;

@@ -254,6 +254,7 @@ static void plan_trigger(struct sim_request *r, const json_t *op, enum sim_fault
     p->act = act;
     p->after_events = (uint64_t)int_of(op, "after_events", 0);
     p->after_bytes = (uint64_t)int_of(op, "after_bytes", 0);
+    p->wait_ms = int_of(op, "wait_ms", 0);
     p->keep_length = json_is_true(json_object_get(op, "keep_length"));
 }
 

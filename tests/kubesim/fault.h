@@ -36,6 +36,7 @@ struct sim_fault_plan {
     uint64_t after_events; /* the trigger point: so many watch events ... */
     uint64_t after_bytes;  /* ... and then so many bytes */
     uint64_t base_bytes;   /* what had been sent when the events were reached; UINT64_MAX before */
+    int64_t wait_ms; /* at the trigger point, so that the client has seen what lies before it */
     uint32_t h2_error;
     int32_t last_stream_id; /* of GOAWAY; -1 = the last one seen */
     size_t pace_bytes;      /* 0 = as fast as it goes */

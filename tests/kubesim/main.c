@@ -200,8 +200,8 @@ static ks_rc host_of(const char *address, char *out, size_t size, struct ks_erro
     const char *colon = strrchr(address, ':');
     int n = snprintf(out, size, "%.*s", colon ? (int)(colon - address) : 0, address);
 
-    if (n < 0 || (size_t)n >= size)
-        return ks_fail(err, KS_RC_INVALID, "--listen %s is too long", address);
+    if (n <= 0 || (size_t)n >= size)
+        return ks_fail(err, KS_RC_INVALID, "--listen %s: HOST:PORT is wanted", address);
     return KS_RC_OK;
 }
 

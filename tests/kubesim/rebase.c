@@ -48,7 +48,7 @@ static void time_visit(struct walk *w, json_t *value)
         return;
     if (t > w->latest_ms)
         w->latest_ms = t;
-    if (!w->rebase)
+    if (!w->rebase || w->rebase->from_ms == INT64_MIN)
         return;
     t = w->rebase->to_ms + (int64_t)((double)(t - w->rebase->from_ms) / w->rebase->speed);
     if (ks_str_chr(text, '.') < 0)

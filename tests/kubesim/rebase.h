@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 struct sim_rebase {
-    int64_t from_ms; /* wall clock when the recording began */
+    int64_t from_ms; /* wall clock when the recording began; INT64_MIN: times stay */
     int64_t to_ms;   /* wall clock when the replay began */
     double speed;
     uint64_t round; /* 0: uids stay */

@@ -149,7 +149,7 @@ static ks_rc batch_parse(struct ks_str lines, struct batch **out, struct ks_erro
     return KS_RC_OK;
 }
 
-/* Finds when the recording began; without any time in it there is nothing to move. */
+/* Finds when the recording began. */
 static void batch_date(struct batch *b)
 {
     int64_t found = INT64_MIN;
@@ -170,8 +170,6 @@ static void batch_date(struct batch *b)
             found = latest - b->items[i].at_ms;
     }
     b->rebase.from_ms = found;
-    if (found == INT64_MIN)
-        b->is_recorded = false;
 }
 
 static void batch_start(struct sim_scenario *s, struct batch *b)

@@ -261,6 +261,13 @@ static ssize_t text_send(struct sim_stream *s, uint8_t *out, size_t limit, uint3
 /* At the trigger point: what the read callback returns, or -1 = go on with the body. */
 static ssize_t trigger_act(struct sim_stream *s, uint8_t *out, size_t limit, uint32_t *flags)
 {
+    if (s->plan.wait_ms > 0) {
+        bool waits = sim_timer_start(stream_sim(s)->loop, &s->timer, s->plan.wait_ms);
+
+        s->plan.wait_ms = 0;
+        if (waits)
+            return defer(s);
+    }
     switch (s->plan.act) {
     case SIM_FAULT_END:
         *flags |= NGHTTP2_DATA_FLAG_EOF;

@@ -6,6 +6,7 @@ The client is curl: the standard library speaks no HTTP/2. Nothing here sleeps: 
 
 import atexit
 import base64
+import datetime
 import json
 import os
 import re
@@ -209,6 +210,11 @@ class Kubesim:
                 return stats
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited in vain: {stats}")
+
+
+def seconds(text):
+    """RFC 3339 to Unix time."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def is_end_of_initial(event):
