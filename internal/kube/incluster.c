@@ -92,7 +92,9 @@ static ks_rc server_build(const char *host, const char *port, struct ks_kube_con
     if (!rc)
         rc = ks_server_url_normalize(ks_buf_str(&url), KS_SERVER_URL_HTTPS, &config->server, err);
     else
-        rc = ks_fail(err, KS_RC_CONFIG, "KUBERNETES_SERVICE_HOST is too long");
+        rc = rc == KS_RC_NOMEM
+                 ? ks_stanza_no_memory(err)
+                 : ks_fail(err, KS_RC_CONFIG, "KUBERNETES_SERVICE_HOST is too long");
     ks_buf_fini(&url);
     return rc;
 }
