@@ -448,6 +448,7 @@ static void bounds_merges_and_anchors(void **state)
 
     (void)state;
     ks_buf_init(&text, 4096);
+    ks_buf_init(&sink.text, 4096);
     repeat(&text, "<<: [{}", 1);
     repeat(&text, ",{}", 63);
     repeat(&text, "]", 1);
@@ -462,6 +463,7 @@ static void bounds_merges_and_anchors(void **state)
     assert_int_equal(ks_yaml_to_json(KS_LIT("&a [&b [&c [xxxxxxxxxxxxxxxxxxxx]]]"), &small,
                                      on_document, &sink, &err),
                      KS_RC_LIMIT);
+    ks_buf_fini(&sink.text);
 }
 
 static void the_laughs_end(void **state)
