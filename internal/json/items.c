@@ -16,7 +16,8 @@
  * Invariants:
  *   1. What is handed out depends on the bytes alone, not on how they were cut.
  *   2. depth is the number of open brackets, levels[0..depth) which they are; the elements of items
- * have depth 2.
+ * have depth 2. Brackets of an item beyond MAX_DEPTH are counted and no more: an item that is too
+ * deep is handed out like any other, for its parser to refuse, and spoils no list.
  *   3. item is empty unless an element spans chunks; run is inside the chunk in hand or NULL
  * between calls.
  *   4. After a failure nothing is handed out any more.
@@ -218,9 +219,11 @@ static ks_rc open_items(struct ks_json_items *s, const char *at, struct ks_error
 
 static ks_rc open_bracket(struct ks_json_items *s, const char *at, struct ks_error *err)
 {
-    if (s->depth == MAX_DEPTH)
+    if (s->depth >= MAX_DEPTH && !s->is_in_items)
         return ks_fail(err, KS_RC_LIMIT, "the list is nested deeper than %d levels", MAX_DEPTH);
-    s->levels[s->depth++] = *at;
+    if (s->depth < MAX_DEPTH)
+        s->levels[s->depth] = *at;
+    s->depth++;
     if (s->depth == 1)
         s->member = MEMBER_NAME;
     return KS_RC_OK;
@@ -228,7 +231,9 @@ static ks_rc open_bracket(struct ks_json_items *s, const char *at, struct ks_err
 
 static ks_rc close_bracket(struct ks_json_items *s, const char *at, struct ks_error *err)
 {
-    if (s->depth == 0 || s->levels[s->depth - 1] != (*at == '}' ? '{' : '['))
+    bool is_known = s->depth > 0 && s->depth <= MAX_DEPTH;
+
+    if (s->depth == 0 || (is_known && s->levels[s->depth - 1] != (*at == '}' ? '{' : '[')))
         return malformed(err, "a bracket does not match");
     s->depth--;
     if (s->depth == 0)

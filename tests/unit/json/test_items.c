@@ -265,6 +265,24 @@ static void bounds_depth(void **state)
     outcome_fini(&o);
 }
 
+static void a_deep_item_is_its_parsers_business(void **state)
+{
+    enum { LEVELS = 9000 };
+    static char text[2 * LEVELS + 64];
+    struct outcome o;
+    int head;
+
+    (void)state;
+    head = snprintf(text, sizeof(text), "{\"items\":[1,");
+    memset(text + head, '[', LEVELS);
+    memset(text + head + LEVELS, ']', LEVELS);
+    (void)snprintf(text + head + 2 * LEVELS, 16, ",{}]}");
+    split(ks_str_from(text), 100, sizeof(text), &o);
+    assert_int_equal(o.rc, KS_RC_OK);
+    assert_int_equal(o.sink.count, 3);
+    outcome_fini(&o);
+}
+
 static void a_refused_item_stops_it(void **state)
 {
     struct sink sink = {.answer = KS_RC_CANCELLED};
@@ -349,6 +367,7 @@ int main(void)
         cmocka_unit_test(skips_items_over_the_limit),
         cmocka_unit_test(bounds_the_envelope),
         cmocka_unit_test(bounds_depth),
+        cmocka_unit_test(a_deep_item_is_its_parsers_business),
         cmocka_unit_test(a_refused_item_stops_it),
         cmocka_unit_test(splits_real_answers),
         cmocka_unit_test(survives_short_memory),

@@ -401,6 +401,10 @@ static void all_records_can_be_walked(void **state)
     assert_int_equal(count, 2);
 }
 
+/* Names an object before it stops being JSON. */
+#define BROKEN_EVENT                                                                               \
+    "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"db\",\"namespace\":\"default\"},x}}"
+
 /* A life with every callback in it; every step allows for an informer that was freed on the way. */
 static void live(struct watcher *w)
 {
@@ -412,8 +416,7 @@ static void live(struct watcher *w)
         INITIAL_END("10"),
         EVENT_UID("MODIFIED", "web", "11", "second"),
         EVENT("DELETED", "api", "12"),
-        "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"db\",\"namespace\":"
-        "\"default\"},x}}",
+        BROKEN_EVENT,
     };
 
     if (fake_has_open(&w->f))

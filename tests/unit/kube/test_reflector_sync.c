@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -389,6 +390,23 @@ static void bad_items_spoil_themselves_alone(void **state)
     fixture_expect(fx, "begin +a@1 !odd ! ! +b@2 end ");
 }
 
+static void a_deep_item_spoils_itself_alone(void **state)
+{
+    enum { LEVELS = 9000 };
+    static const char head[] = "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[{\"metadata\":"
+                               "{\"name\":\"deep\",\"namespace\":\"default\"},\"x\":";
+    static char text[sizeof(head) + 2 * LEVELS + 1024];
+    struct fixture *fx = *state;
+
+    memcpy(text, head, sizeof(head));
+    memset(text + sizeof(head) - 1, '[', LEVELS);
+    memset(text + sizeof(head) - 1 + LEVELS, ']', LEVELS);
+    (void)snprintf(text + sizeof(head) - 1 + 2 * LEVELS, 1024, "},%s]}", OBJECT("a", "1"));
+    refuse_streaming(fx);
+    fake_answer(&fx->f, text);
+    fixture_expect(fx, "begin !deep +a@1 end ");
+}
+
 static void errors_of_the_server_are_spread_by_backoff(void **state)
 {
     struct fixture *fx = *state;
@@ -539,6 +557,7 @@ int main(void)
         TEST(a_server_that_knows_no_match_is_asked_without),
         TEST(a_token_that_repeats_for_nothing_ends_the_list),
         TEST(bad_items_spoil_themselves_alone),
+        TEST(a_deep_item_spoils_itself_alone),
         TEST(errors_of_the_server_are_spread_by_backoff),
         BARE(what_cannot_be_watched_is_listed_again_and_again),
         TEST(a_list_without_a_version_is_polled),
