@@ -240,14 +240,14 @@ class Clients(OnControlPlane):
               " (negative: the client knew before the writer)", file=sys.stderr)
 
     def test_memory_of_a_thousand_pods_is_told(self):
-        before = DAEMON.rss_kib()
+        before = DAEMON.rss_bytes() // 1024
         stream = self.watch(streams.selector_target(1, "pods", self.namespace))
         stream.wait_synced(LIMIT_S)
         big = json.loads(json.dumps(WEB))
         big["spec"]["replicas"] = 1000
         self.apply(big)
         stream.wait_count("CURRENT", 1000, 4 * LIMIT_S)
-        print(f"RSS: {before} KiB before, {DAEMON.rss_kib()} KiB with 1,000 watched Pods", file=sys.stderr)
+        print(f"RSS: {before} KiB before, {DAEMON.rss_bytes() // 1024} KiB with 1,000 watched Pods", file=sys.stderr)
 
 
 class Examples(OnControlPlane):

@@ -26,7 +26,7 @@ FOREIGN = [
     (re.compile(r"jsmn\.h"), ["internal/json/json.c"]),
     (re.compile(r"curl/"), ["internal/http/"]),
     (re.compile(r"uv\.h"), ["internal/loop/", "internal/http/"]),
-    (re.compile(r"yaml\.h$"), ["internal/yaml/yaml.c"]),
+    (re.compile(r"^yaml\.h$"), ["internal/yaml/yaml.c"]),
     (re.compile(r"uthash\.h"), ["internal/base/map.c"]),
     (re.compile(r"microhttpd\.h"), ["server/web/"]),
     (re.compile(r"grpc/"), ["server/rpc/", "client/"]),
@@ -64,7 +64,7 @@ def check_own_first(report, path, name, includes):
     if not name.endswith(".c") or layer_of(name) is None:
         return
     own = re.sub(r"^internal/", "", name)[:-2] + ".h"
-    if (path.with_suffix(".h")).exists() and (not includes or includes[0][2] not in {own, own.rpartition("/")[2]}):
+    if (path.with_suffix(".h")).exists() and (not includes or includes[0][2] not in {own, own.removeprefix("client/"), own.rpartition("/")[2]}):
         report.add(path, 1, f'the own header comes first: #include "{own}"')
 
 

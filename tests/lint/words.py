@@ -39,7 +39,7 @@ def check_c(report, path, rules):
             report.add(path, number, "comments are /* */")
     for match in TYPEDEF.finditer(code):
         report.add(path, code.count("\n", 0, match.start()) + 1, "no typedef of a struct")
-    limit = 120
+    limit = 100
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > limit:
             report.add(path, number, f"{len(line)} columns")
