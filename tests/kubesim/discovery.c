@@ -470,15 +470,3 @@ void sim_discovery_version(struct sim_request *r)
                           "  \"buildDate\": \"1970-01-01T00:00:00Z\",\n  \"goVersion\": \"none\",\n"
                           "  \"compiler\": \"none\",\n  \"platform\": \"linux/amd64\"\n}"));
 }
-
-bool sim_discovery_openapi(struct sim_request *r, const struct sim_url *u)
-{
-    if (!ks_str_is(u->segments_len > 0 ? u->segments[0] : KS_LIT(""), "openapi"))
-        return false;
-    /* kubectl asks before it applies; a document without schemas makes it check nothing. */
-    if (u->segments_len == 2 && ks_str_is(u->segments[1], "v3"))
-        sim_reply_json(r, 200, json_pack("{s:{}}", "paths"));
-    else
-        sim_reply_404_page(r);
-    return true;
-}

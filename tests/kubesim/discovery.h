@@ -8,8 +8,6 @@
 #ifndef KUBESIM_DISCOVERY_H
 #define KUBESIM_DISCOVERY_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 
 struct sim_discovery;
@@ -22,7 +20,5 @@ struct sim_discovery *sim_discovery_free(struct sim_discovery *d);
 /* A path of at most /apis/GROUP/VERSION. */
 void sim_discovery_answer(struct sim_request *r, const struct sim_url *u);
 void sim_discovery_version(struct sim_request *r);
-/* false when the path is not below /openapi. */
-bool sim_discovery_openapi(struct sim_request *r, const struct sim_url *u);
 
 #endif

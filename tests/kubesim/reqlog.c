@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 
+#include "conduct.h"
 #include "conn.h"
 #include "sim.h"
 #include "stream.h"
@@ -36,6 +37,8 @@ struct sim_log_entry {
     uint64_t events;
     char *user;
     char *fault;
+    const char *broken[SIM_CONDUCT_MAX];
+    size_t broken_len;
     struct ks_str texts[TEXTS];
 };
 
@@ -138,6 +141,7 @@ struct sim_log_entry *sim_reqlog_add(struct sim_reqlog *log, const struct sim_re
         at += texts[i].len;
     }
     e->refs = 2;
+    e->broken_len = sim_conduct_check(r, e->broken);
     e->number = ++log->total;
     e->time_ms = ks_clock_real.mono_ms(&ks_clock_real);
     e->end_ms = -1;
@@ -182,6 +186,17 @@ void sim_log_entry_end(struct sim_log_entry *e, uint64_t bytes, uint64_t events)
     entry_unref(e);
 }
 
+/* Texts that need no escaping. */
+static ks_rc broken_print(const struct sim_log_entry *e, struct ks_buf *out)
+{
+    ks_rc rc = KS_RC_OK;
+
+    for (size_t i = 0; i < e->broken_len && !rc; i++)
+        rc = ks_buf_appendf(out, "%s\"%s\"%s", i ? "," : ",\"warnings\":[", e->broken[i],
+                            i + 1 == e->broken_len ? "]" : "");
+    return rc;
+}
+
 static ks_rc entry_print(const struct sim_log_entry *e, struct ks_buf *out)
 {
     ks_rc rc = ks_buf_appendf(out,
@@ -208,6 +223,8 @@ static ks_rc entry_print(const struct sim_log_entry *e, struct ks_buf *out)
         if (!rc)
             rc = ks_buf_append_json(out, ks_str_from(e->fault));
     }
+    if (!rc)
+        rc = broken_print(e, out);
     return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }
 

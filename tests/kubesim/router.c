@@ -20,6 +20,7 @@
 #include "control.h"
 #include "discovery.h"
 #include "fault.h"
+#include "openapi.h"
 #include "read.h"
 #include "reply.h"
 #include "reqlog.h"
@@ -279,7 +280,7 @@ static void path_route(struct sim_request *r, const struct sim_url *u)
         return;
     if (is_api)
         sim_discovery_answer(r, u);
-    else if (!sim_discovery_openapi(r, u))
+    else if (!sim_openapi_answer(r, u))
         sim_reply_404_page(r);
 }
 

@@ -81,6 +81,17 @@ class Answers(Case):
         self.assertEqual([(r["fault"], r["status"]) for r in log], [("gone", 410), ("delay", 200), ("hang", 0)])
         self.assertGreaterEqual(log[1]["end_ms"] - log[1]["time_ms"], 300)
 
+    def test_the_log_notes_bad_conduct(self):
+        good = {"User-Agent": "test", "Accept": "application/json"}
+        queries = {"?limit=5&resourceVersion=3": "exact-by-accident", "?watch=1&timeoutSeconds=1": "watch-without-bookmarks",
+                   "?limit=5&resourceVersion=3&resourceVersionMatch=NotOlderThan": None, "": None}
+        for query in queries:
+            self.sim.get(PODS + query, headers=good)
+        self.sim.get(PODS + "?watch=1&timeoutSeconds=1&allowWatchBookmarks=1", headers={**good, "Accept-Encoding": "gzip"})
+        log = [r for r in self.sim.requests() if r["path"] == PODS]
+        self.assertEqual([r.get("warnings") for r in log],
+                         [[w] if w else None for w in queries.values()] + [["compressed-watch"]])
+
     def test_bad_rules_are_refused(self):
         for rule in ({"do": "nothing"}, {"do": "reset", "error": "ODD"}):
             answer = self.sim.request("/kubesim/scenario", "POST", json.dumps({"op": "fault", **rule}))
