@@ -504,6 +504,9 @@ void ks_shard_destroy(struct ks_shard *shard, const struct ks_http_result *resul
     }
     (void)curl_multi_cleanup(shard->multi); /* no handle is left in it */
     shard->multi = NULL;
+    /* libcurl closes a socket that never got connected without telling. */
+    shard->http->connections -= shard->open_sockets;
+    shard->open_sockets = 0;
     ks_timer_stop(&shard->check);
     uv_close((uv_handle_t *)&shard->curl_timer, on_shard_closed); /* frees it, in a later turn */
 
