@@ -41,6 +41,7 @@ struct sim_conn {
     uint64_t id;
     enum sim_conn_state state;
     bool resets;     /* FINISHING ends in a reset instead of FIN */
+    bool is_control; /* has carried requests to /kubesim/: faults of the whole server spare it */
     bool is_stalled; /* neither reads nor writes: a peer that is half gone */
     SSL *ssl;
     nghttp2_session *h2;
@@ -76,6 +77,7 @@ void sim_server_unlisten(struct sim_server *s);
 /* Connections are no longer taken from the backlog: connects succeed, TLS hangs. */
 void sim_server_accept_pause(struct sim_server *s);
 void sim_server_accept_resume(struct sim_server *s);
+/* All but control connections. */
 void sim_server_foreach(struct sim_server *s, void (*fn)(void *ctx, struct sim_conn *c), void *ctx);
 /* MAX_CONCURRENT_STREAMS of this and all later connections. */
 void sim_server_set_max_streams(struct sim_server *s, uint32_t max_streams);

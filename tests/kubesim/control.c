@@ -6,8 +6,7 @@
  * are due GET  /kubesim/requests     the request log, one JSON object a line POST
  * /kubesim/reset-log    forgets it GET  /kubesim/stats        figures
  *
- * Thread: one. Requests to it are not logged among the others' by number only: they are in the log
- * like any.
+ * Thread: one. Requests to it stand in the log like any other.
  */
 #include "control.h"
 
@@ -111,6 +110,7 @@ void sim_control(struct sim_request *r, const struct sim_url *u)
         sim_reply_problem(r, &p);
         return;
     }
+    r->stream->conn->is_control = true;
     for (size_t i = 0; i < KS_ARRAY_LEN(commands) && u->segments_len == 2; i++) {
         if (ks_str_is(u->segments[1], commands[i].name) &&
             ks_str_is(r->method, commands[i].method)) {

@@ -270,7 +270,12 @@ void sim_server_count_stream(struct sim_server *s, int change)
 void sim_server_foreach(struct sim_server *s, void (*fn)(void *ctx, struct sim_conn *c), void *ctx)
 {
     KS_LIST_FOREACH(link, &s->conns)
-    fn(ctx, KS_CONTAINER_OF(link, struct sim_conn, link));
+    {
+        struct sim_conn *c = KS_CONTAINER_OF(link, struct sim_conn, link);
+
+        if (!c->is_control)
+            fn(ctx, c);
+    }
 }
 
 static void max_streams_tell(void *ctx, struct sim_conn *c)

@@ -498,9 +498,10 @@ size_t sim_watch_inject(struct sim *sim, struct ks_str path_prefix, struct ks_st
 
         if (!ks_str_starts(w->stream->request.path, path_prefix))
             continue;
-        /* The extra buffer must not move while it is being sent. */
-        if (w->parts_len == 1 || ks_buf_append_str(&w->extra, text))
+        if (ks_buf_append_str(&w->extra, text))
             continue;
+        if (w->parts_len == 1)
+            w->parts[0] = ks_buf_str(&w->extra); /* it is being sent, and has moved */
         sim_stream_wake(w->stream);
         n++;
     }

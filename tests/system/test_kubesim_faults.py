@@ -195,8 +195,9 @@ class WatchFaults(Case):
         other = self.sim.watch_from_start(PODS)
         for stream in (watch, other):
             stream.events_until(is_end_of_initial)
-        self.sim.play({"op": "inject", "path_prefix": CMS, "text": "abc", "repeat": 100000})
-        self.assertEqual(len(watch.line()), 300000)
+        self.sim.play({"op": "inject", "path_prefix": CMS, "text": "abc", "repeat": 100000},
+                      {"op": "inject", "path_prefix": CMS, "text": "def"})
+        self.assertEqual((len(watch.line()), watch.line()), (300000, "def"))
         self.sim.play({"op": "create", "object": pod("p")})
         self.assertEqual(other.event()["type"], "ADDED")
 
@@ -206,7 +207,7 @@ class WholeServer(Case):
         for how in ("rst", "fin"):
             watch = self.sim.watch_from_start(CMS)
             watch.events_until(is_end_of_initial)
-            self.sim.request("/kubesim/scenario", "POST", json.dumps({"op": "drop-connections", "how": how}))
+            self.sim.play({"op": "drop-connections", "how": how})
             self.assertIsNone(watch.event())
             self.assertNotEqual(watch.end(), 0)
         self.assertEqual(self.sim.get(CMS).status, 200)
