@@ -24,6 +24,7 @@
 
 #define LOOK_EVERY_MS 1000
 #define REMIND_EVERY_MS 300000
+#define SAY_AGAIN_AFTER_MS 10000
 #define FIRST_REQUEST_TIMEOUT_MS 60000
 
 struct ks_worker {
@@ -38,8 +39,8 @@ struct ks_worker {
     struct ks_timer look_timer;
     struct ks_kube_request *first_request;
     bool was_reachable;
-    int64_t told_ms;         /* when trouble was last logged; 0: there is none */
-    struct ks_error trouble; /* what was logged then */
+    int64_t told_ms;  /* when trouble was last logged; 0: there is none */
+    ks_rc trouble_rc; /* what was logged then */
     pthread_t thread;
     bool has_thread;
 };
@@ -47,7 +48,7 @@ struct ks_worker {
 static void tell_trouble(struct ks_worker *w, const struct ks_error *err)
 {
     w->told_ms = ks_loop_now_ms(w->loop);
-    w->trouble = *err;
+    w->trouble_rc = err->rc;
     ks_log(w->log, KS_LOG_WARN, "API server cannot be reached; trying on",
            KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
            KS_F_STR("error", err->msg), KS_F_INT("worker", w->number));
@@ -60,10 +61,10 @@ static void on_look(struct ks_timer *timer)
     struct ks_error err = {0};
 
     if (ks_kube_last_error(w->kube, &err)) {
-        bool is_new = w->told_ms == 0 || err.rc != w->trouble.rc;
+        int64_t silent_ms = err.rc == w->trouble_rc ? REMIND_EVERY_MS : SAY_AGAIN_AFTER_MS;
 
         w->was_reachable = false;
-        if (is_new || ks_loop_now_ms(w->loop) - w->told_ms >= REMIND_EVERY_MS)
+        if (w->told_ms == 0 || ks_loop_now_ms(w->loop) - w->told_ms >= silent_ms)
             tell_trouble(w, &err);
     } else if (!w->was_reachable && atomic_load(&stats->is_reachable)) {
         w->was_reachable = true;
@@ -93,7 +94,7 @@ static void on_begin(struct ks_task *task)
     static const struct ks_kube_request_ops ops = {.on_end = on_first_end};
     const struct ks_kube_request_config request = {
         .kind = KS_KUBE_REQUEST_SHORT,
-        .path = "/version",
+        .path = "/api", /* asks for credentials, unlike /version */
         .timeout_ms = FIRST_REQUEST_TIMEOUT_MS,
         .ops = &ops,
         .ctx = w,

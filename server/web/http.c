@@ -97,15 +97,23 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     return result;
 }
 
+static enum MHD_Result respond_page(struct ks_http_port *port, struct MHD_Connection *connection,
+                                    const struct page *page)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
+    unsigned status;
+
+    ks_buf_init(&body, PAGE_MAX_BYTES);
+    status = page->fill(port, &body);
+    return respond(connection, status, page->content_type, ks_buf_str(&body));
+}
+
 /* libmicrohttpd's own signature. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
 {
-    struct ks_http_port *port = ctx;
     const struct page *page = page_find(url);
-    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
-    unsigned status;
 
     (void)version;
     (void)upload;
@@ -117,9 +125,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (!page)
         return respond(connection, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8",
                        KS_LIT("kstatusd serves /healthz, /readyz and /metrics here\n"));
-    ks_buf_init(&body, PAGE_MAX_BYTES);
-    status = page->fill(port, &body);
-    return respond(connection, status, page->content_type, ks_buf_str(&body));
+    return respond_page(ctx, connection, page);
 }
 
 /* Its lines may quote a peer's bytes: only that there was one is told. */

@@ -161,6 +161,15 @@ class Kstatusd(Program):
         self.grpc = self.addresses[0]
         self.http = match.group(2)
 
+    def __exit__(self, kind, value, trace):
+        """A server that still runs must drain cleanly; none may have a sanitizer's report in its log."""
+        code = self.stop() if kind is None and self.process.poll() is None else 0
+        log = self.log()
+        super().__exit__(kind, value, trace)
+        report = re.search(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*", log)
+        if kind is None and (code or report):
+            raise AssertionError(f"kstatusd ended with {code}:\n{log[report.start() if report else -4000:][:8000]}")
+
     def get(self, path, method="GET"):
         """(status, body, headers) of the HTTP port."""
         connection = http.client.HTTPConnection(self.http, timeout=10)

@@ -205,6 +205,20 @@ class Refusals(Bench):
                      compression=grpc.Compression.Gzip)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
 
+    def test_a_call_whose_message_never_comes(self):
+        closing = threading.Event()
+        self.addCleanup(closing.set)
+
+        def silence():
+            closing.wait()
+            yield b""
+
+        call = self.channel.stream_stream("/kstatus.v1.StatusService/Watch")(silence(), timeout=60)
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(call)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        self.assertIn("no request message", caught.exception.details())
+
     def test_a_call_without_a_message(self):
         call = self.channel.stream_unary("/kstatus.v1.StatusService/Get")
         with self.assertRaises(grpc.RpcError) as caught:
@@ -348,6 +362,30 @@ class CleaningUp(Bench):
         self.assertEqual(self.server.metric("objects"), 0)
 
 
+class Admission(Bench):
+    def test_calls_above_the_limit_are_refused_and_others_go_on(self):
+        channels = [self.server.channel() for _ in range(21)]
+        for channel in channels:
+            self.addCleanup(channel.close)
+        request = health_pb2.HealthCheckRequest()
+        calls = [health_pb2_grpc.HealthStub(channels[n // 100]).Watch(request) for n in range(2000)]
+        for call in calls:
+            self.assertEqual(next(call).status, health_pb2.HealthCheckResponse.SERVING)
+        self.assertEqual(self.server.metric("calls_open"), 2000)
+        stub = health_pb2_grpc.HealthStub(channels[20])
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(stub.Watch(request, timeout=LIMIT_S))
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertIn("2000 calls are open", caught.exception.details())
+        self.assertEqual(self.server.metric("refused_total"), 1)
+        for call in calls:
+            call.cancel()
+        self.server.wait_metric("calls_open", 0)
+        again = stub.Watch(request, timeout=LIMIT_S)
+        self.assertEqual(next(again).status, health_pb2.HealthCheckResponse.SERVING)
+        again.cancel()
+
+
 class SlowReader(Bench):
     def test_it_costs_one_slot_per_object(self):
         self.sim.apply(*create(pod("busy", ready=False), pod("other")))
@@ -488,6 +526,35 @@ class Trouble(unittest.TestCase):
             watch.wait_target(1, "STATE_DISCONNECTED", LIMIT_S)
             watch.wait_status("one", "NOT_FOUND", 40 * SLOW)
             watch.wait_target(1, "STATE_SYNCED", LIMIT_S)
+            watch.close()
+
+    def edited(self, sim, *replacements):
+        """A copy of its kubeconfig with texts replaced."""
+        text = sim.kubeconfig.read_text()
+        for old, new in replacements:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        path = sim.kubeconfig.with_name("edited")
+        path.write_text(text)
+        return path
+
+    def test_an_api_server_that_is_somebody_else_is_told(self):
+        with Kubesim() as sim, Kubesim() as other, Kstatusd(self.edited(sim, (sim.url, other.url))) as server:
+            watch = Watch(server, object_target(1, "cm", "one", "default"))
+            watch.wait_target(1, "STATE_DISCONNECTED", LIMIT_S)
+            wait_for("a line in the log", lambda: "certificate" in server.log())
+            self.assertIn(other.url, server.log())
+            self.assertEqual(server.metric("upstream_reachable"), 0)
+            watch.close()
+
+    def test_credentials_that_are_not_accepted_are_told(self):
+        with Kubesim() as sim, Kstatusd(self.edited(sim, ("token: admin", "token: wrong"))) as server:
+            watch = Watch(server, object_target(1, "cm", "one", "default"))
+            update = watch.wait_status("one", "UNKNOWN", LIMIT_S)
+            self.assertEqual(update.error.code, grpc.StatusCode.UNAUTHENTICATED.value[0])
+            watch.wait_synced(LIMIT_S)
+            wait_for("a line in the log", lambda: "http_status=401" in server.log())
+            self.assertNotIn("wrong", server.log().replace("edited", ""))
             watch.close()
 
     def run_wrong(self, *arguments):
