@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import stat
 import unittest
 
@@ -285,6 +286,28 @@ class Lists(Case):
             "Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}).json
         self.assertEqual(partial["kind"], "PartialObjectMetadataList")
         self.assertEqual(set(partial["items"][0]), {"kind", "apiVersion", "metadata"})
+
+    def test_recorded_objects_come_back_byte_for_byte(self):
+        def plain(text):
+            return re.sub(r'"resourceVersion":"[0-9]+"', '"resourceVersion":"N"', text)
+
+        self.create(CRDS, widget_crd())
+        for name, path, kind, version in (
+                ("nodes.json", "/api/v1/nodes", "Node", "v1"), ("pods.by-label.json", PODS, "Pod", "v1"),
+                ("replicasets.json", "/apis/apps/v1/namespaces/default/replicasets", "ReplicaSet", "apps/v1"),
+                ("deployments.json", "/apis/apps/v1/namespaces/default/deployments", "Deployment", "apps/v1"),
+                ("widgets.json", WIDGETS, "Widget", "example.dev/v1")):
+            with self.subTest(name):
+                want = corpus("list/" + name)
+                items = json.loads(want)["items"]
+                self.assertTrue(items)
+                self.sim.play(*[{"op": "create", "object": {**item, "kind": kind, "apiVersion": version}}
+                                for item in items])
+                self.assertEqual(plain(self.sim.get(path).text), plain(want))
+        want = [line for line in corpus("watch/widgets.crd-deleted.ndjson").splitlines()]
+        self.sim.play({"op": "create", "object": json.loads(want[0])["object"]})
+        watch = self.sim.watch_from_start(WIDGETS)
+        self.assertEqual([plain(watch.line()), plain(watch.line())], [plain(line) for line in want[:2]])
 
     def test_pages_are_one_snapshot(self):
         self.create(CMS, *[config_map(f"c{i}") for i in range(7)])
