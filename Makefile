@@ -8,6 +8,7 @@ FUZZ_SECONDS ?= 30
 
 BUILD = build
 NINJA = cmake --build --preset release
+# Warnings are errors where CI is set, as CI systems do.
 
 .PHONY: help deps build demo test test-cluster test-fresh lint format sanitize fuzz bench coverage install clean
 
@@ -21,7 +22,7 @@ deps: ## install the Debian packages that building, testing and checking need
 
 $(BUILD)/.configured: CMakeLists.txt CMakePresets.json
 	@scripts/install-deps build
-	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(CI),-DKS_WERROR=ON)
 	@touch $@
 
 build: $(BUILD)/.configured ## build kstatusd, kstatus and kubesim into build/bin
