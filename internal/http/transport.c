@@ -16,7 +16,7 @@
  *   3. a credential goes out over TLS only;
  *   4. the endpoint's own scheme, host and port are the only ones ever contacted (or its proxy's).
  *
- * max_requests shrinks for good when shards get their second socket soon after they opened, several
+ * max_watches shrinks for good when shards get their second socket soon after they opened, several
  * times in quick succession: such an endpoint allows fewer streams than we would put on a
  * connection. libcurl does not tell the limit itself.
  *
@@ -71,11 +71,16 @@ void ks_http_kick(struct ks_http *http)
         ks_timer_start(&http->kick, 0);
 }
 
+uint32_t ks_http_max_requests(const struct ks_http *http, ks_http_lane lane)
+{
+    return lane == KS_HTTP_LANE_WATCH ? http->max_watches : 1;
+}
+
 void ks_http_note_version(struct ks_http *http, long curl_http_version)
 {
     http->is_http1 = curl_http_version < CURL_HTTP_VERSION_2_0;
-    if (http->is_http1 && http->max_requests > KS_HTTP1_MAX_REQUESTS)
-        http->max_requests = KS_HTTP1_MAX_REQUESTS;
+    if (http->is_http1 && http->max_watches > KS_HTTP1_MAX_REQUESTS)
+        http->max_watches = KS_HTTP1_MAX_REQUESTS;
 }
 
 void ks_http_note_retired(struct ks_http *http, const struct ks_shard *shard)
@@ -90,13 +95,21 @@ void ks_http_note_retired(struct ks_http *http, const struct ks_shard *shard)
     if (++http->early_ends < EARLY_ENDS_MAX)
         return;
     http->early_ends = 0;
-    if (shard->active / 2 < http->max_requests)
-        http->max_requests = shard->active / 2 ? shard->active / 2 : 1;
+    if (shard->active / 2 < http->max_watches)
+        http->max_watches = shard->active / 2 ? shard->active / 2 : 1;
 }
 
-static bool lane_may_grow(const struct ks_http *http, const struct ks_lane *lane)
+static uint32_t lane_max_shards(const struct ks_http *http, ks_http_lane which)
 {
-    const uint32_t max_live = http->is_http1 ? 1 : KS_LANE_MAX_SHARDS;
+    if (which == KS_HTTP_LANE_REQUEST)
+        return KS_REQUEST_MAX_SHARDS;
+    return http->is_http1 ? 1 : KS_LANE_MAX_SHARDS;
+}
+
+static bool lane_may_grow(const struct ks_http *http, ks_http_lane which)
+{
+    const struct ks_lane *lane = &http->lanes[which];
+    const uint32_t max_requests = ks_http_max_requests(http, which);
     uint32_t live = 0;
     uint32_t retiring = 0;
     uint32_t places = 0;
@@ -112,12 +125,13 @@ static bool lane_may_grow(const struct ks_http *http, const struct ks_lane *lane
             continue;
         }
         live++;
-        if (shard->active < http->max_requests)
-            places += http->max_requests - shard->active;
+        if (shard->active < max_requests)
+            places += max_requests - shard->active;
     }
     if (live == 0)
         return retiring < KS_LANE_MAX_RETIRING;
-    return is_proven && lane->queued > places && live < max_live && retiring < KS_LANE_MAX_RETIRING;
+    return is_proven && lane->queued > places && live < lane_max_shards(http, which) &&
+           retiring < KS_LANE_MAX_RETIRING;
 }
 
 static struct ks_shard *lane_pick(const struct ks_lane *lane)
@@ -145,7 +159,7 @@ static void lane_place(struct ks_http *http, ks_http_lane which)
         struct ks_shard *shard = lane_pick(lane);
         ks_rc rc = KS_RC_OK;
 
-        if (!shard && !lane_may_grow(http, lane))
+        if (!shard && !lane_may_grow(http, which))
             return;
         if (!shard)
             rc = ks_shard_new(http, which, &shard);
@@ -369,7 +383,7 @@ ks_rc ks_http_new(struct ks_loop *loop, const struct ks_http_config *config, str
     if (!http)
         return ks_fail(err, KS_RC_NOMEM, "transport: out of memory");
     http->loop = loop;
-    http->max_requests = KS_SHARD_MAX_REQUESTS;
+    http->max_watches = KS_SHARD_MAX_REQUESTS;
     ks_timer_init(&http->kick, loop, on_kick);
     for (int i = 0; i < KS_LANES; i++) {
         ks_list_init(&http->lanes[i].shards);

@@ -3,8 +3,9 @@
  * HTTP/2 requests to one endpoint as one identity, over connections that we own one by one: libcurl multi handles
  * ("shards", one connection each) on the thread's loop.
  *
- * Thread: the loop's.  Owns: shards, requests.  Limits: 64 watches and 8 unanswered requests a shard, 16 watch shards;
- * what does not fit waits here in order.
+ * Thread: the loop's.  Owns: shards, requests.  Limits: 64 watches and 8 unanswered ones a shard, 16 watch shards;
+ * over HTTP/1.1 32 watches in all; one short request a shard, 8 such shards; 16 384 requests in all. What does not
+ * fit waits here in order. Idle shards are closed: after 0.5 s that of watches, after 5 s that of requests.
  *
  * Never: redirects, cookies, netrc, proxies from the environment, compression on watches, a scheme but the
  * endpoint's own, a connection shared between two struct ks_http. Why: shared/spec informers 1.8, 1.9, 5.6, A.

@@ -106,8 +106,10 @@ static bool explain_known(const char *where, CURL *easy, CURLcode code, const ch
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
         explain_certificate(where, easy, text, err);
     else if (code == CURLE_SSL_CONNECT_ERROR)
-        (void)ks_fail(err, KS_RC_IO, "%s: TLS: no handshake (%s); does it speak TLS there?", where,
-                      text);
+        (void)ks_fail(err, KS_RC_IO,
+                      "%s: TLS: the handshake failed (%s); check that it speaks TLS there, and "
+                      "that the certificate authority is the right one",
+                      where, text);
     else if (code == CURLE_SSL_CERTPROBLEM)
         (void)ks_fail(err, KS_RC_CONFIG,
                       "%s: the client certificate or its key cannot be used "

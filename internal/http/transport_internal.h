@@ -21,6 +21,9 @@
 /* A refused stream opens a connection of its own: so many can be refused at once. */
 #define KS_SHARD_MAX_UNANSWERED 8u
 #define KS_LANE_MAX_SHARDS 16u
+/* Short requests have a connection each while they last: libcurl 7.88.1 loses the end of a body
+ * when several large ones share a connection (transport_shard.c says how). */
+#define KS_REQUEST_MAX_SHARDS 8u
 /* Retiring shards beside them, until they have run empty. */
 #define KS_LANE_MAX_RETIRING 16u
 /* Over HTTP/1.1 each request needs a socket of its own. */
@@ -91,6 +94,7 @@ struct ks_shard {
     int64_t stream_faults_ms;
     int64_t opened_ms;
     int64_t heard_ms;  /* when the last byte came */
+    bool is_fed;       /* one of its requests is */
     bool is_in_action; /* libcurl is on the stack: its handles must be left alone */
 };
 
@@ -111,6 +115,7 @@ struct ks_http_request {
     int64_t timeout_ms;
     int64_t sent_ms;
     bool may_compress;
+    bool is_fed; /* got bytes in this action: libcurl may hold more of them */
 };
 
 struct ks_lane {
@@ -126,10 +131,10 @@ struct ks_http {
     uint32_t requests;
     uint64_t connects;
     uint32_t connections;
-    uint32_t max_requests; /* a shard's; learned downwards from early second sockets */
-    unsigned early_ends;   /* shards that retired young, in quick succession */
-    int64_t early_end_ms;  /* when the last of them did */
-    bool is_http1;         /* the endpoint does not speak HTTP/2 */
+    uint32_t max_watches; /* a shard's; learned downwards from early second sockets */
+    unsigned early_ends;  /* shards that retired young, in quick succession */
+    int64_t early_end_ms; /* when the last of them did */
+    bool is_http1;        /* the endpoint does not speak HTTP/2 */
     /* Immutable from here on, but for authorization. */
     bool is_tls;
     bool is_insecure;
@@ -154,6 +159,8 @@ struct ks_http {
 
 /* Soon, from the loop: place what is queued. */
 void ks_http_kick(struct ks_http *http);
+/* How many requests a shard of the lane takes. */
+uint32_t ks_http_max_requests(const struct ks_http *http, ks_http_lane lane);
 /* Ends all that is queued in the lane. */
 void ks_http_fail_queue(struct ks_http *http, ks_http_lane lane,
                         const struct ks_http_result *result);
@@ -170,6 +177,8 @@ bool ks_shard_has_room(const struct ks_shard *shard);
 KS_MUST_USE ks_rc ks_shard_add(struct ks_shard *shard, struct ks_http_request *request);
 /* Not within an action. The shard may be dead afterwards only through its check timer. */
 void ks_shard_remove(struct ks_shard *shard, struct ks_http_request *request);
+/* Bytes came for a request. */
+void ks_shard_note_bytes(struct ks_shard *shard, struct ks_http_request *request);
 /* A request got its head. */
 void ks_shard_note_answer(struct ks_shard *shard, CURL *easy);
 /* Ends all its requests with result, or without callbacks when that is NULL; closes its sockets.

@@ -31,7 +31,7 @@
 #define BODY_MAX_BYTES ((size_t)8 << 20)
 /* libcurl allocates its receive buffer per transfer: small for the many that live long, large for
  * the few lists. */
-#define WATCH_BUFFER_BYTES 1024L
+#define WATCH_BUFFER_BYTES (16L << 10)
 #define REQUEST_BUFFER_BYTES (64L << 10)
 
 static const unsigned request_successors[] = {
@@ -242,7 +242,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 
     if (request->state == KS_REQUEST_CANCELLED)
         return len;
-    request->shard->heard_ms = ks_loop_now_ms(request->http->loop);
+    ks_shard_note_bytes(request->shard, request);
     if (request->state != KS_REQUEST_SENT || len == 0 || (line[0] != '\r' && line[0] != '\n'))
         return len;
     return request_take_head(request, len);
@@ -255,7 +255,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 
     if (request->state == KS_REQUEST_CANCELLED)
         return len;
-    request->shard->heard_ms = ks_loop_now_ms(request->http->loop);
+    ks_shard_note_bytes(request->shard, request);
     request->ops->on_data(request->ctx, ks_str_make(data, len)); /* may have cancelled it */
     return len;
 }

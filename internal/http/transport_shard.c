@@ -105,6 +105,31 @@ static void shard_settle(struct ks_shard *shard)
     }
 }
 
+/*
+ * libcurl 7.88.1 can keep received bytes to itself: once a transfer has taken what had not fitted
+ * into its buffer, what follows in the connection's own buffer is looked at only when the socket
+ * has something again, which may be a minute later. So whoever got bytes is run once more, until it
+ * gets none. There is no call for that; a change of the pause state is one in effect, and pausing
+ * the sending of a request that has been sent means nothing.
+ */
+static void shard_run_fed_again(struct ks_shard *shard)
+{
+    if (!shard->is_fed || shard->state == KS_SHARD_DEAD)
+        return;
+    shard->is_fed = false;
+    KS_LIST_FOREACH(link, &shard->requests)
+    {
+        struct ks_http_request *request = KS_CONTAINER_OF(link, struct ks_http_request, link);
+
+        if (!request->is_fed)
+            continue;
+        request->is_fed = false;
+        /* Fails on a transfer that has ended: that needs nothing more. */
+        if (curl_easy_pause(request->easy, CURLPAUSE_SEND) == CURLE_OK)
+            (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
+    }
+}
+
 static void shard_action(struct ks_shard *shard, curl_socket_t fd, int events)
 {
     struct ks_http_result result = {.rc = KS_RC_IO};
@@ -117,8 +142,10 @@ static void shard_action(struct ks_shard *shard, curl_socket_t fd, int events)
     code = curl_multi_socket_action(shard->multi, fd, events, &running);
     shard->is_in_action = false;
     shard_settle(shard);
-    if (code == CURLM_OK)
+    if (code == CURLM_OK) {
+        shard_run_fed_again(shard);
         return;
+    }
     /* After this libcurl refuses the handle for good: memory, or a socket that could not be
      * watched. */
     (void)ks_fail(&result.error, result.rc, "%s: %s", shard->http->where,
@@ -224,12 +251,21 @@ static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl
     return fd;
 }
 
+/* libcurl closes a socket that never got connected without telling; so the count is put right when
+ * it is known for certain. */
+static void shard_set_sockets(struct ks_shard *shard, uint32_t count)
+{
+    shard->http->connections -= shard->open_sockets;
+    shard->http->connections += count;
+    shard->open_sockets = count;
+}
+
 static int on_close_socket(void *ctx, curl_socket_t fd)
 {
     struct ks_shard *shard = ctx;
 
-    shard->http->connections--;
-    shard->open_sockets--;
+    if (shard->open_sockets > 0)
+        shard_set_sockets(shard, shard->open_sockets - 1);
     /* The next request connects anew: alone again, until it has its answer. */
     if (shard->open_sockets == 0 && shard->state == KS_SHARD_OPEN)
         shard_set_state(shard, KS_SHARD_NEW);
@@ -429,7 +465,7 @@ bool ks_shard_has_room(const struct ks_shard *shard)
     if (shard->state == KS_SHARD_NEW)
         return shard->active == 0;
     return shard->state == KS_SHARD_OPEN && shard->unanswered < KS_SHARD_MAX_UNANSWERED &&
-           shard->active < shard->http->max_requests;
+           shard->active < ks_http_max_requests(shard->http, shard->lane);
 }
 
 ks_rc ks_shard_add(struct ks_shard *shard, struct ks_http_request *request)
@@ -459,8 +495,8 @@ ks_rc ks_shard_add(struct ks_shard *shard, struct ks_http_request *request)
 void ks_shard_remove(struct ks_shard *shard, struct ks_http_request *request)
 {
     assert(!shard->is_in_action);
-    (void)curl_multi_remove_handle(shard->multi,
-                                   request->easy); /* fails on a foreign handle only */
+    /* Fails on a foreign handle only. */
+    (void)curl_multi_remove_handle(shard->multi, request->easy);
     ks_list_remove(&request->link);
     request->shard = NULL;
     shard->active--;
@@ -472,6 +508,13 @@ void ks_shard_remove(struct ks_shard *shard, struct ks_http_request *request)
     ks_http_kick(shard->http);
 }
 
+void ks_shard_note_bytes(struct ks_shard *shard, struct ks_http_request *request)
+{
+    shard->heard_ms = ks_loop_now_ms(shard->http->loop);
+    shard->is_fed = !shard->http->is_http1;
+    request->is_fed = true;
+}
+
 void ks_shard_note_answer(struct ks_shard *shard, CURL *easy)
 {
     long version = 0;
@@ -480,6 +523,7 @@ void ks_shard_note_answer(struct ks_shard *shard, CURL *easy)
         (void)curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version); /* stays 0 */
         ks_http_note_version(shard->http, version);
         shard_set_state(shard, KS_SHARD_OPEN);
+        shard_set_sockets(shard, 1); /* other addresses that were tried are gone */
     }
     ks_http_kick(shard->http);
 }
@@ -504,9 +548,7 @@ void ks_shard_destroy(struct ks_shard *shard, const struct ks_http_result *resul
     }
     (void)curl_multi_cleanup(shard->multi); /* no handle is left in it */
     shard->multi = NULL;
-    /* libcurl closes a socket that never got connected without telling. */
-    shard->http->connections -= shard->open_sockets;
-    shard->open_sockets = 0;
+    shard_set_sockets(shard, 0);
     ks_timer_stop(&shard->check);
     uv_close((uv_handle_t *)&shard->curl_timer, on_shard_closed); /* frees it, in a later turn */
 
