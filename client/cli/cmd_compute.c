@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `kstatus compute`: verdicts of objects in files, without a server. Answers come as objects go in,
+ * one line each, so that it can stand in a pipe of any length.
+ *
+ * Thread: main.
+ */
+#include "client/cli/commands.h"
+
+#include "base/clock.h"
+#include "json/path.h"
+#include "status/status.h"
+
+#include "client/cli/lines.h"
+#include "client/cli/manifest.h"
+#include "client/cli/report.h"
+#include "client/cli/text.h"
+
+#define LINE_MAX_BYTES ((size_t)4 << 20)
+
+struct computing {
+    const struct ks_options *options;
+    struct ks_buf out;
+    size_t counts[KS_STATUS_COUNT];
+    size_t error_count;
+};
+
+static ks_rc append_member(struct ks_buf *out, const char *name, struct ks_str value)
+{
+    ks_rc rc = ks_buf_appendf(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
+
+    return rc ? rc : ks_text_append_json(out, value);
+}
+
+static ks_rc append_identity(struct ks_buf *out, struct ks_json_value object)
+{
+    ks_rc rc = append_member(out, "apiVersion", ks_json_lenient_str(object, "apiVersion", ""));
+
+    if (!rc)
+        rc = append_member(out, "kind", ks_json_lenient_str(object, "kind", ""));
+    if (!rc)
+        rc = append_member(out, "namespace", ks_json_lenient_str(object, "metadata.namespace", ""));
+    return rc ? rc : append_member(out, "name", ks_json_lenient_str(object, "metadata.name", ""));
+}
+
+static ks_rc append_json_verdict(struct ks_buf *out, struct ks_json_value object,
+                                 const struct ks_verdict *verdict)
+{
+    ks_rc rc = ks_buf_append_byte(out, '{');
+
+    if (!rc)
+        rc = append_identity(out, object);
+    if (!rc)
+        rc = append_member(out, "status", ks_str_from(ks_status_text(verdict->status)));
+    if (!rc)
+        rc = append_member(out, "reason", verdict->reason);
+    if (!rc)
+        rc = append_member(out, "message", verdict->message);
+    return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
+}
+
+static ks_rc append_json_error(struct ks_buf *out, struct ks_json_value object, const char *text)
+{
+    ks_rc rc = ks_buf_append_byte(out, '{');
+
+    if (!rc && !ks_json_is_absent(object))
+        rc = append_identity(out, object);
+    if (!rc)
+        rc = append_member(out, "error", ks_str_from(text));
+    return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
+}
+
+static ks_rc append_line(struct ks_buf *out, struct ks_json_value object, ks_status status,
+                         struct ks_str reason, struct ks_str message)
+{
+    const struct ks_line line = {
+        .status = status,
+        .kind = ks_json_lenient_str(object, "kind", "?"),
+        .ns = ks_json_lenient_str(object, "metadata.namespace", ""),
+        .name = ks_json_lenient_str(object, "metadata.name", "?"),
+        .reason = reason,
+        .message = message,
+    };
+
+    return ks_line_append(out, &line);
+}
+
+static ks_rc flush(struct computing *c, ks_rc rc, struct ks_error *err)
+{
+    if (rc)
+        return ks_fail(err, rc, "cannot print a verdict: %s", ks_rc_text(rc));
+    if (!ks_report_write(ks_buf_str(&c->out)))
+        return ks_fail(err, KS_RC_IO, "stopped");
+    ks_buf_clear(&c->out);
+    return KS_RC_OK;
+}
+
+static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
+                       struct ks_json_value object, struct ks_error *err)
+{
+    struct computing *c = ctx;
+    bool is_json = c->options->output == KS_OUTPUT_JSON;
+    int64_t now_ms =
+        c->options->has_now ? c->options->now_ms : ks_clock_real.wall_ms(&ks_clock_real);
+    struct ks_verdict verdict;
+    struct ks_error why = {0};
+    ks_rc rc = ks_status_compute(object, now_ms, &verdict, &why);
+
+    (void)place; /* the line carries the object's name */
+    if (rc == KS_RC_NOMEM)
+        return ks_fail(err, rc, "%s", why.msg);
+    if (rc) {
+        c->error_count++;
+        rc = is_json ? append_json_error(&c->out, object, why.msg)
+                     : append_line(&c->out, object, KS_STATUS_UNKNOWN, KS_LIT("Error"),
+                                   ks_str_from(why.msg));
+        return flush(c, rc, err);
+    }
+    c->counts[verdict.status]++;
+    rc = is_json ? append_json_verdict(&c->out, object, &verdict)
+                 : append_line(&c->out, object, verdict.status, verdict.reason, verdict.message);
+    return flush(c, rc, err);
+}
+
+static ks_rc on_bad(void *ctx, const struct ks_manifest_place *place, const struct ks_error *why)
+{
+    struct computing *c = ctx;
+    struct ks_error err = {0};
+    struct ks_error where = *why;
+    const struct ks_json_value none = {.doc = NULL};
+    ks_rc rc;
+
+    (void)ks_wrap(&where, why->rc, "%s, line %zu", place->path, place->line); /* returns it */
+    c->error_count++;
+    if (c->options->output == KS_OUTPUT_JSON)
+        rc = append_json_error(&c->out, none, where.msg);
+    else
+        rc = append_line(&c->out, none, KS_STATUS_UNKNOWN, KS_LIT("Error"), ks_str_from(where.msg));
+    return flush(c, rc, &err);
+}
+
+static int read_files(struct computing *c)
+{
+    const struct ks_manifest_ops ops = {.on_object = on_object, .on_bad = on_bad};
+    const struct ks_options *options = c->options;
+
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct ks_error err = {0};
+        ks_rc rc = ks_manifest_read(options->files[i], &ops, c, &err);
+
+        if (rc) {
+            ks_report_complain("%s", err.msg[0] ? err.msg : ks_rc_text(rc));
+            return rc == KS_RC_NOTFOUND ? KS_EXIT_USAGE : KS_EXIT_BAD;
+        }
+    }
+    return c->error_count > 0 || c->counts[KS_STATUS_FAILED] > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
+}
+
+static int run(const struct ks_options *options)
+{
+    struct computing c = {.options = options};
+    int code;
+
+    if (options->file_count == 0) {
+        ks_report_complain("compute needs objects: -f FILE, or -f - for standard input");
+        return KS_EXIT_USAGE;
+    }
+    ks_buf_init(&c.out, LINE_MAX_BYTES);
+    code = read_files(&c);
+    ks_buf_fini(&c.out);
+    return code;
+}
+
+const struct ks_command ks_cmd_compute = {
+    .name = "compute",
+    .summary = "compute the status of objects in files, without a server",
+    .help = "Usage: kstatus compute [OPTION]... -f FILE\n"
+            "\n"
+            "Computes the status of the objects in a file, without server and cluster: the\n"
+            "objects must bring their status, as `kubectl get -o json` prints it. The file may\n"
+            "be YAML (many documents), JSON, a list, or one JSON object per line; lists and\n"
+            "lines may be of any number.\n"
+            "\n"
+            "  -f, --filename FILE       what to read; - is standard input; may be repeated\n"
+            "  -o, --output table|json   json: one line per object, in order, with apiVersion,\n"
+            "                            kind, namespace, name, and status, reason and message,\n"
+            "                            or error\n"
+            "      --profile kstatus     the rules to use; this version has one set\n"
+            "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
+            "  -h, --help                show this\n"
+            "\n"
+            "Exit status: 0 when no object is Failed; 1 when one is, or one cannot be read;\n"
+            "2 for a wrong command line.\n"
+            "\n"
+            "  kubectl get deploy,sts -A -o json | kstatus compute -f -\n"
+            "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n",
+    .options = KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_COMPUTE,
+    .run = run,
+};

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `kstatus get`: one snapshot, as a table or as the events that a watch would have sent for it.
+ *
+ * Thread: main.
+ */
+#include "client/cli/commands.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#include "client/cli/dial.h"
+#include "client/cli/json_out.h"
+#include "client/cli/report.h"
+#include "client/cli/rows.h"
+#include "client/cli/screen.h"
+#include "client/cli/table.h"
+
+/* Longer than the server takes to give up on a target (30 s). */
+#define TIMEOUT_MS 60000
+#define OUTPUT_MAX_BYTES ((size_t)1 << 30)
+
+static ks_rc append_event(struct ks_buf *out, const Kstatus__V1__Event *event)
+{
+    ks_rc rc = ks_json_out_append(out, &event->base);
+
+    return rc ? rc : ks_buf_append_byte(out, '\n');
+}
+
+static ks_rc append_json(struct ks_buf *out, const Kstatus__V1__GetResponse *answer)
+{
+    Kstatus__V1__Synced synced = KSTATUS__V1__SYNCED__INIT;
+    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
+    ks_rc rc = KS_RC_OK;
+
+    for (size_t i = 0; !rc && i < answer->n_target_errors; i++) {
+        event.event_case = KSTATUS__V1__EVENT__EVENT_TARGET_CHANGE;
+        event.target_change = answer->target_errors[i];
+        rc = append_event(out, &event);
+    }
+    for (size_t i = 0; !rc && i < answer->n_statuses; i++) {
+        event.event_case = KSTATUS__V1__EVENT__EVENT_UPDATE;
+        event.update = answer->statuses[i];
+        rc = append_event(out, &event);
+    }
+    synced.counts = answer->counts;
+    synced.aggregate_status = answer->aggregate_status;
+    event.event_case = KSTATUS__V1__EVENT__EVENT_SYNCED;
+    event.synced = &synced;
+    return rc ? rc : append_event(out, &event);
+}
+
+static ks_rc rows_fill(struct ks_rows *rows, const Kstatus__V1__GetResponse *answer)
+{
+    Kstatus__V1__Event synced = KSTATUS__V1__EVENT__INIT;
+    ks_rc rc = KS_RC_OK;
+
+    for (size_t i = 0; !rc && i < answer->n_target_errors; i++)
+        rc = ks_rows_apply_target(rows, answer->target_errors[i]);
+    for (size_t i = 0; !rc && i < answer->n_statuses; i++)
+        rc = ks_rows_apply_status(rows, answer->statuses[i], 0);
+    synced.event_case = KSTATUS__V1__EVENT__EVENT_SYNCED;
+    return rc ? rc : ks_rows_apply(rows, &synced, 0);
+}
+
+static ks_rc append_table(struct ks_buf *out, const struct ks_rows *rows)
+{
+    struct ks_table_format format = {
+        .has_colour = ks_screen_has_colour(STDOUT_FILENO),
+        .charset = ks_text_init_locale(),
+        .now_ms = ks_clock_real.wall_ms(&ks_clock_real),
+    };
+    struct ks_screen screen;
+
+    if (isatty(STDOUT_FILENO)) {
+        ks_screen_init(&screen, STDOUT_FILENO);
+        format.width = screen.width;
+    }
+    return ks_table_render(rows, &format, out);
+}
+
+static bool is_bad(const struct ks_rows *rows)
+{
+    struct ks_trouble troubles[KS_TARGETS_MAX];
+
+    return ks_rows_count_of(rows, KS_STATUS_FAILED) > 0 ||
+           ks_rows_count_of(rows, KS_STATUS_UNKNOWN) > 0 ||
+           ks_rows_count_of(rows, KS_STATUS_NOT_FOUND) > 0 || ks_rows_troubles(rows, troubles) > 0;
+}
+
+static int print_answer(const struct ks_options *options, const struct ks_targets *targets,
+                        const Kstatus__V1__GetResponse *answer)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    struct ks_rows *rows = ks_rows_new(targets);
+    int code = KS_EXIT_BAD;
+    ks_rc rc = rows ? rows_fill(rows, answer) : KS_RC_NOMEM;
+
+    ks_buf_init(&out, OUTPUT_MAX_BYTES);
+    if (!rc)
+        rc = options->output == KS_OUTPUT_JSON ? append_json(&out, answer)
+                                               : append_table(&out, rows);
+    if (rc)
+        ks_report_complain("cannot print the answer: %s", ks_rc_text(rc));
+    else if (ks_report_write(ks_buf_str(&out)))
+        code = is_bad(rows) ? KS_EXIT_BAD : KS_EXIT_OK;
+    ks_rows_free(rows);
+    return code;
+}
+
+static int ask(const struct ks_options *options, struct ks_targets *targets)
+{
+    Kstatus__V1__GetRequest request = KSTATUS__V1__GET_REQUEST__INIT;
+    struct kstatus_client *client = ks_dial_open(options);
+    Kstatus__V1__GetResponse *answer = NULL;
+    struct kstatus_error error;
+    int code;
+
+    if (!client)
+        return KS_EXIT_LOST;
+    request.targets = targets->list;
+    request.n_targets = targets->count;
+    if (kstatus_get(client, &request, options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS,
+                    &answer, &error) == KSTATUS_OK)
+        code = print_answer(options, targets, answer);
+    else
+        code = ks_dial_explain(options, &error, KS_DIAL_CALL);
+    kstatus_get_response_free(answer);
+    kstatus_client_free(client);
+    return code;
+}
+
+static int run(const struct ks_options *options)
+{
+    struct ks_targets targets;
+    struct ks_error err = {0};
+    int code;
+
+    if (ks_targets_init(&targets, options, &err)) {
+        ks_report_complain("%s", err.msg);
+        return KS_EXIT_USAGE;
+    }
+    code = ask(options, &targets);
+    ks_targets_fini(&targets);
+    return code;
+}
+
+const struct ks_command ks_cmd_get = {
+    .name = "get",
+    .summary = "show the status of objects once",
+    .help = "Usage: kstatus get [OPTION]... TARGET...\n"
+            "       kstatus get [OPTION]... -f FILE\n"
+            "\n"
+            "Shows once how objects are. Targets are written as for kubectl:\n"
+            "\n"
+            "  deploy/web sts/db   objects, each with its resource\n"
+            "  deploy web api      objects of one resource\n"
+            "  pods                all objects of a resource; deploy,sts,job: of several\n"
+            "\n"
+            "  -n, --namespace NS        the namespace (default: \"default\"; for named objects\n"
+            "                            kstatusd's own default)\n"
+            "  -A, --all-namespaces      all namespaces, for resources without names\n"
+            "  -l, --selector LABELS     only objects with these labels: app=web,tier!=cache\n"
+            "      --field-selector FIELDS\n"
+            "                            only objects with these fields: metadata.name=web\n"
+            "  -f, --filename FILE       the objects in a manifest (YAML or JSON); - is standard\n"
+            "                            input; may be repeated\n"
+            "  -o, --output table|json   json: one Event of kstatus.v1 per line\n"
+            "  -s, --server ADDR         kstatusd's address (default: $KSTATUS_SERVER,\n"
+            "                            else " KS_DEFAULT_SERVER ")\n"
+            "      --timeout DURATION    give up after this long (default 1m)\n"
+            "  -h, --help                show this\n"
+            "\n"
+            "Exit status: 0 when all is Current or on its way; 1 when an object is Failed,\n"
+            "Unknown or NotFound, or a target cannot be read; 2 for a wrong command line;\n"
+            "4 when kstatusd cannot be reached.\n"
+            "\n"
+            "  kstatus get -n shop deploy/web sts/db\n"
+            "  kstatus get -A pods -l app=web -o json\n"
+            "  kstatus get -f manifests.yaml\n",
+    .options =
+        KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_TIMEOUT,
+    .max_args = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `kstatus watch`: a stream, shown as a live table (on a terminal), as lines, or as JSON, until a
+ * signal, the time that
+ * --for gives, or the end of the stream.
+ *
+ * The model: one loop in poll() over the relay and the signals. Events change the rows at once; the
+ * table is painted at most each PAINT_MS, and each TICK_MS for the ages.
+ *
+ * Invariants: 1. signals are blocked before the first thread is made, so they come to the loop
+ * alone; 2. the watch is freed after the relay was closed; 3. the last frame shows all that was
+ * received.
+ *
+ * Thread: main.
+ */
+#include "client/cli/commands.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#include "client/cli/dial.h"
+#include "client/cli/json_out.h"
+#include "client/cli/lines.h"
+#include "client/cli/relay.h"
+#include "client/cli/report.h"
+#include "client/cli/rows.h"
+#include "client/cli/screen.h"
+#include "client/cli/table.h"
+
+#define PAINT_MS 100
+#define TICK_MS 1000
+#define OUTPUT_MAX_BYTES ((size_t)1 << 28)
+
+enum view { VIEW_TABLE, VIEW_LINES, VIEW_JSON };
+
+struct watching {
+    const struct ks_options *options;
+    struct ks_targets targets;
+    enum view view;
+    struct ks_rows *rows; /* VIEW_TABLE */
+    struct ks_lines lines;
+    struct ks_screen screen;
+    struct ks_table_format format;
+    struct ks_buf frame;
+    struct ks_buf out;
+    struct kstatus_client *client;
+    struct kstatus_watch *watch;
+    struct ks_relay *relay;
+    int signal_fd;
+    int64_t end_ms;   /* mono; -1: none */
+    int64_t paint_ms; /* mono: when the next frame is due */
+    bool has_response;
+    bool is_done;
+    int code;
+};
+
+static int64_t mono_ms(void)
+{
+    return ks_clock_real.mono_ms(&ks_clock_real);
+}
+
+static void stop(struct watching *w, int code)
+{
+    w->is_done = true;
+    w->code = code;
+}
+
+/* Prints what is in out, or says why it cannot. */
+static void flush(struct watching *w, ks_rc rc)
+{
+    if (rc) {
+        ks_report_complain("cannot print: %s", ks_rc_text(rc));
+        stop(w, KS_EXIT_BAD);
+    } else if (!ks_report_write(ks_buf_str(&w->out))) {
+        stop(w, KS_EXIT_BAD);
+    }
+    ks_buf_clear(&w->out);
+}
+
+static void paint(struct watching *w)
+{
+    ks_rc rc;
+
+    ks_buf_clear(&w->frame);
+    ks_rows_sweep(w->rows, mono_ms());
+    w->format.now_ms = ks_clock_real.wall_ms(&ks_clock_real);
+    w->format.width = w->screen.width;
+    w->format.height = w->screen.height > 1 ? w->screen.height - 1 : 1; /* the cursor's line */
+    rc = ks_table_render(w->rows, &w->format, &w->frame);
+    if (!rc)
+        rc = ks_screen_paint(&w->screen, ks_buf_str(&w->frame), &w->out);
+    flush(w, rc);
+    w->paint_ms = mono_ms() + TICK_MS;
+}
+
+static ks_rc show_event(struct watching *w, const Kstatus__V1__Event *event, int64_t wall_ms)
+{
+    ks_rc rc;
+
+    switch (w->view) {
+    case VIEW_TABLE:
+        return ks_rows_apply(w->rows, event, mono_ms());
+    case VIEW_LINES:
+        return ks_lines_append_event(&w->lines, event, wall_ms, &w->out);
+    case VIEW_JSON:
+        rc = ks_json_out_append(&w->out, &event->base);
+        return rc ? rc : ks_buf_append_byte(&w->out, '\n');
+    }
+    return KS_RC_INTERNAL;
+}
+
+static int64_t emit_time(const Kstatus__V1__WatchResponse *response)
+{
+    const Google__Protobuf__Timestamp *t = response->emit_time;
+
+    return t ? t->seconds * 1000 : ks_clock_real.wall_ms(&ks_clock_real);
+}
+
+static void show(struct watching *w, const Kstatus__V1__WatchResponse *response)
+{
+    int64_t wall_ms = emit_time(response);
+    ks_rc rc = KS_RC_OK;
+
+    w->has_response = true;
+    for (size_t i = 0; !rc && i < response->n_events; i++)
+        rc = show_event(w, response->events[i], wall_ms);
+    flush(w, rc);
+}
+
+static void on_relay(struct watching *w)
+{
+    const Kstatus__V1__WatchResponse *response = ks_relay_take(w->relay);
+    struct kstatus_error end;
+
+    if (response) {
+        show(w, response);
+        ks_relay_done(w->relay);
+        if (w->view == VIEW_TABLE && w->paint_ms > mono_ms() + PAINT_MS)
+            w->paint_ms = mono_ms() + PAINT_MS;
+    }
+    if (!ks_relay_end(w->relay, &end))
+        return;
+    if (w->view == VIEW_TABLE && w->has_response)
+        paint(w);
+    stop(w, ks_dial_explain(w->options, &end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
+}
+
+static void on_signal(struct watching *w)
+{
+    struct signalfd_siginfo info;
+
+    if (read(w->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH) {
+        ks_screen_on_resize(&w->screen);
+        w->paint_ms = 0;
+    } else if (info.ssi_signo == SIGCONT) {
+        ks_screen_on_continue(&w->screen);
+        w->paint_ms = 0;
+    } else {
+        stop(w, KS_EXIT_OK);
+    }
+}
+
+static int poll_timeout(const struct watching *w)
+{
+    int64_t until = w->view == VIEW_TABLE ? w->paint_ms : -1;
+    int64_t left;
+
+    if (w->end_ms >= 0 && (until < 0 || w->end_ms < until))
+        until = w->end_ms;
+    if (until < 0)
+        return -1;
+    left = until - mono_ms();
+    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+static void loop(struct watching *w)
+{
+    struct pollfd fds[] = {{.fd = ks_relay_fd(w->relay), .events = POLLIN},
+                           {.fd = w->signal_fd, .events = POLLIN}};
+
+    while (!w->is_done) {
+        if (poll(fds, KS_ARRAY_LEN(fds), poll_timeout(w)) < 0 && errno != EINTR) {
+            ks_report_complain("poll failed");
+            stop(w, KS_EXIT_LOST);
+            return;
+        }
+        if (fds[1].revents & POLLIN)
+            on_signal(w);
+        if (!w->is_done && (fds[0].revents & POLLIN))
+            on_relay(w);
+        if (!w->is_done && w->end_ms >= 0 && mono_ms() >= w->end_ms)
+            stop(w, KS_EXIT_OK);
+        if (w->view == VIEW_TABLE &&
+            (w->is_done ? w->code == KS_EXIT_OK : mono_ms() >= w->paint_ms))
+            paint(w);
+    }
+}
+
+static bool block_signals(struct watching *w)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set); /* these cannot fail for these signals */
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    if (w->view == VIEW_TABLE) {
+        (void)sigaddset(&set, SIGWINCH);
+        (void)sigaddset(&set, SIGCONT);
+    }
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+        return false;
+    w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    return w->signal_fd >= 0;
+}
+
+static bool open_view(struct watching *w)
+{
+    if (w->options->output == KS_OUTPUT_JSON)
+        w->view = VIEW_JSON;
+    else
+        w->view = isatty(STDOUT_FILENO) ? VIEW_TABLE : VIEW_LINES;
+    w->lines.targets = &w->targets;
+    ks_buf_init(&w->frame, OUTPUT_MAX_BYTES);
+    ks_buf_init(&w->out, OUTPUT_MAX_BYTES);
+    if (w->view != VIEW_TABLE)
+        return true;
+    ks_screen_init(&w->screen, STDOUT_FILENO);
+    w->format.charset = ks_text_init_locale();
+    w->format.has_colour = ks_screen_has_colour(STDOUT_FILENO);
+    w->rows = ks_rows_new(&w->targets);
+    return w->rows != NULL;
+}
+
+static bool open_stream(struct watching *w)
+{
+    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
+    struct kstatus_error error;
+    struct ks_error err = {0};
+
+    w->client = ks_dial_open(w->options);
+    if (!w->client)
+        return false;
+    w->relay = ks_relay_new(&err);
+    if (!w->relay) {
+        ks_report_complain("%s", err.msg);
+        return false;
+    }
+    request.targets = w->targets.list;
+    request.n_targets = w->targets.count;
+    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relay, &w->watch, &error) ==
+        KSTATUS_OK)
+        return true;
+    ks_report_complain("%s", error.message);
+    return false;
+}
+
+static void close_all(struct watching *w)
+{
+    if (w->relay)
+        ks_relay_close(w->relay);
+    kstatus_watch_free(w->watch);
+    kstatus_client_free(w->client);
+    ks_relay_free(w->relay);
+    ks_rows_free(w->rows);
+    ks_buf_fini(&w->frame);
+    ks_buf_fini(&w->out);
+    if (w->signal_fd >= 0)
+        (void)close(w->signal_fd); /* a signalfd */
+    ks_targets_fini(&w->targets);
+}
+
+static int run(const struct ks_options *options)
+{
+    struct watching w = {.options = options, .signal_fd = -1, .code = KS_EXIT_LOST};
+    struct ks_error err = {0};
+
+    if (ks_targets_init(&w.targets, options, &err)) {
+        ks_report_complain("%s", err.msg);
+        return KS_EXIT_USAGE;
+    }
+    w.end_ms = options->for_ms >= 0 ? mono_ms() + options->for_ms : -1;
+    w.paint_ms = mono_ms() + PAINT_MS;
+    if (!open_view(&w) || !block_signals(&w))
+        ks_report_complain("cannot start: out of memory or of descriptors");
+    else if (open_stream(&w))
+        loop(&w);
+    close_all(&w);
+    return w.code;
+}
+
+const struct ks_command ks_cmd_watch = {
+    .name = "watch",
+    .summary = "follow the status of objects",
+    .help = "Usage: kstatus watch [OPTION]... TARGET...\n"
+            "       kstatus watch [OPTION]... -f FILE\n"
+            "\n"
+            "Shows how objects are and what becomes of them, until Ctrl-C: as a live table on\n"
+            "a terminal, else one line per change. An object that does not exist is shown as\n"
+            "NotFound, until it does. Targets are written as for kubectl:\n"
+            "\n"
+            "  deploy/web sts/db   objects, each with its resource\n"
+            "  deploy web api      objects of one resource\n"
+            "  pods                all objects of a resource; deploy,sts,job: of several\n"
+            "\n"
+            "  -n, --namespace NS        the namespace (default: \"default\"; for named objects\n"
+            "                            kstatusd's own default)\n"
+            "  -A, --all-namespaces      all namespaces, for resources without names\n"
+            "  -l, --selector LABELS     only objects with these labels: app=web,tier!=cache\n"
+            "      --field-selector FIELDS\n"
+            "                            only objects with these fields: metadata.name=web\n"
+            "  -f, --filename FILE       the objects in a manifest (YAML or JSON); - is standard\n"
+            "                            input; may be repeated\n"
+            "  -o, --output table|json   json: one Event of kstatus.v1 per line\n"
+            "      --for DURATION        end after this long: 90s, 5m\n"
+            "  -s, --server ADDR         kstatusd's address (default: $KSTATUS_SERVER,\n"
+            "                            else " KS_DEFAULT_SERVER ")\n"
+            "  -h, --help                show this\n"
+            "\n"
+            "Exit status: 0 after Ctrl-C, SIGTERM or --for; 2 for a wrong command line;\n"
+            "4 when kstatusd cannot be reached or the stream is lost.\n"
+            "\n"
+            "  kstatus watch -n shop deploy/web sts/db job/migrate\n"
+            "  kstatus watch -A pods -l app=web\n"
+            "  kstatus watch -f manifests.yaml -o json --for 5m\n",
+    .options =
+        KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_FOR,
+    .max_args = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event, for logs and pipes:
+ *
+ *     2026-11-24T13:46:51Z  Failed       Deployment/web -n demo  [ProgressDeadlineExceeded] message
+ *
+ * Thread: one at a time.  Owns: nothing.
+ */
+#ifndef KS_CLIENT_CLI_LINES_H
+#define KS_CLIENT_CLI_LINES_H
+
+#include <stdbool.h>
+
+#include <kstatus/v1/status_service.pb-c.h>
+
+#include "base/base.h"
+#include "base/str.h"
+#include "status/status.h"
+
+#include "client/cli/targets.h"
+
+/* The part of a line that names an object and says how it is; without time, with '\n'. */
+struct ks_line {
+    ks_status status;
+    struct ks_str kind;
+    struct ks_str ns;
+    struct ks_str name;
+    struct ks_str reason;
+    struct ks_str message;
+};
+KS_MUST_USE ks_rc ks_line_append(struct ks_buf *out, const struct ks_line *line);
+
+struct ks_lines {
+    const struct ks_targets *targets;
+    bool is_troubled[KS_TARGETS_MAX];
+};
+
+/* Appends nothing for events that tell people nothing. */
+KS_MUST_USE ks_rc ks_lines_append_event(struct ks_lines *lines, const Kstatus__V1__Event *event,
+                                        int64_t wall_ms, struct ks_buf *out);
+
+#endif
