@@ -8,6 +8,8 @@
  *
  * 1. An aggregated document is given only to a client whose Accept header has it before plain JSON,
  * with the parameters g, v and as; the answer's Content-Type repeats them.
+ * 2. Where memory is short a document comes out smaller, or as 500: members are set without looking
+ * at each result.
  *
  * Thread: one.
  */

@@ -150,26 +150,33 @@ static ks_rc text_make(const json_t *op, struct ks_buf *out)
     return rc;
 }
 
-static ks_rc error_event_make(const json_t *op, struct ks_buf *out)
+/* The Status that the op describes, behind `before`. */
+static ks_rc status_make(const json_t *op, int code, struct ks_str before, struct ks_buf *out)
 {
     struct sim_problem p;
     json_t *status;
     ks_rc rc;
 
-    sim_problem_set(&p, (int)int_of(op, "code", 410), "%s", sim_json_text(op, "message"));
+    sim_problem_set(&p, code, "%s", sim_json_text(op, "message"));
     if (json_is_string(json_object_get(op, "reason")))
         p.reason = sim_json_text(op, "reason");
     p.retry_after_s = (int)int_of(op, "retry_after", 0);
     if (json_is_string(json_object_get(op, "cause")))
         sim_problem_cause(&p, sim_json_text(op, "cause"), "", "%s", p.message);
     status = sim_problem_json(&p);
-    rc = ks_buf_append_str(out, KS_LIT("{\"type\":\"ERROR\",\"object\":"));
+    rc = ks_buf_append_str(out, before);
     if (!rc)
         rc = status ? sim_json_print(status, SIM_AS_IS, out) : KS_RC_NOMEM;
-    if (!rc)
-        rc = ks_buf_append_str(out, KS_LIT("}\n"));
     json_decref(status);
     return rc;
+}
+
+static ks_rc error_event_make(const json_t *op, struct ks_buf *out)
+{
+    ks_rc rc = status_make(op, (int)int_of(op, "code", 410),
+                           KS_LIT("{\"type\":\"ERROR\",\"object\":"), out);
+
+    return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }
 
 /* Fills the plan's text with what the maker makes. */
@@ -188,49 +195,48 @@ static bool plan_text(struct sim_fault_plan *plan, const json_t *op,
     return true;
 }
 
-/* An answer of its own making. */
-static bool do_status(struct sim_request *r, const json_t *op)
+/* The op's headers into the reply, retry-after among them; `retry` keeps that one's text. */
+static void status_headers(const json_t *op, struct sim_reply *reply, char *retry, size_t size)
 {
-    struct ks_buf body;
-    char retry[64];
-    struct sim_problem p;
-    json_t *value = NULL;
-    struct sim_reply reply = {.status = (int)int_of(op, "code", 500), .content_length = -1};
+    const json_t *after = json_object_get(op, "retry_after");
     json_t *headers = json_object_get(op, "headers");
     size_t n = 0;
 
-    ks_buf_init(&body, FAULT_TEXT_MAX_BYTES);
-    reply.content_type = "application/json";
-    if (json_is_string(json_object_get(op, "content_type")))
-        reply.content_type = sim_json_text(op, "content_type");
-    if (json_object_get(op, "retry_after")) {
-        if (json_is_integer(json_object_get(op, "retry_after")))
-            snprintf(retry, sizeof(retry), "%lld", (long long)int_of(op, "retry_after", 0));
-        else
-            snprintf(retry, sizeof(retry), "%s", sim_json_text(op, "retry_after"));
-        reply.headers[n++] = (struct sim_reply_header){"retry-after", retry};
-    }
+    if (json_is_integer(after))
+        snprintf(retry, size, "%lld", (long long)json_integer_value(after));
+    else
+        snprintf(retry, size, "%s", sim_json_text(op, "retry_after"));
+    if (after)
+        reply->headers[n++] = (struct sim_reply_header){"retry-after", retry};
     for (void *i = json_object_iter(headers); i && n < SIM_REPLY_HEADERS_MAX;
          i = json_object_iter_next(headers, i)) {
         const char *text = json_string_value(json_object_iter_value(i));
 
-        reply.headers[n++] = (struct sim_reply_header){json_object_iter_key(i), text ? text : ""};
+        reply->headers[n++] = (struct sim_reply_header){json_object_iter_key(i), text ? text : ""};
     }
+}
+
+/* An answer of its own making. */
+static bool do_status(struct sim_request *r, const json_t *op)
+{
+    struct sim_reply reply = {.status = (int)int_of(op, "code", 500)};
+    const char *type = json_string_value(json_object_get(op, "content_type"));
+    struct ks_buf body;
+    char retry[64];
+    ks_rc rc;
+
+    ks_buf_init(&body, FAULT_TEXT_MAX_BYTES);
+    reply.content_type = type ? type : "application/json";
+    status_headers(op, &reply, retry, sizeof(retry));
     if (json_object_get(op, "text") || json_object_get(op, "base64")) {
-        if (text_make(op, &body))
-            ks_buf_clear(&body);
+        rc = text_make(op, &body);
     } else {
-        sim_problem_set(&p, reply.status, "%s", sim_json_text(op, "message"));
-        if (json_is_string(json_object_get(op, "reason")))
-            p.reason = sim_json_text(op, "reason");
-        p.retry_after_s = (int)int_of(op, "retry_after", 0);
-        if (json_is_string(json_object_get(op, "cause")))
-            sim_problem_cause(&p, sim_json_text(op, "cause"), "", "%s", p.message);
-        value = sim_problem_json(&p);
-        if (!value || sim_json_print(value, SIM_AS_IS, &body) || ks_buf_append_byte(&body, '\n'))
-            ks_buf_clear(&body);
-        json_decref(value);
+        rc = status_make(op, reply.status, KS_LIT(""), &body);
+        if (!rc)
+            rc = ks_buf_append_byte(&body, '\n');
     }
+    if (rc)
+        ks_buf_clear(&body);
     reply.content_length = (int64_t)body.len;
     reply.body = sim_body_bytes_new(ks_buf_take(&body), (size_t)reply.content_length);
     sim_stream_reply(r->stream, &reply);
