@@ -178,7 +178,7 @@ static int setup_tls(void **state)
 
     setup_bare(state);
     f = *state;
-    h2server_cert_init(&f->cert);
+    h2server_cert_init(&f->cert, "client test authority");
     f->tls = h2server_start(&(struct h2server_config){
         .protocol = H2SERVER_H2, .cert = f->cert.cert, .key = f->cert.key});
     (void)snprintf(f->url, sizeof(f->url), "https://127.0.0.1:%d", h2server_port(f->tls));
