@@ -189,7 +189,7 @@ static void serves_get_alike(void **state)
     get.n_targets = 1;
     get.targets = f.list;
     n = kstatus__v1__get_request__pack(&get, bytes);
-    assert_int_equal(ks_rpc_request_decode(KS_RPC_REQUEST_GET, ks_str_make((char *)bytes, n),
+    assert_int_equal(ks_rpc_request_decode(KS_RPC_REQUEST_GET, ks_str_make((const char *)bytes, n),
                                            &f.request, &f.refusal),
                      KS_RC_OK);
     (void)ks_rpc_request_targets(f.request, &n);
