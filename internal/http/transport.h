@@ -71,6 +71,12 @@ struct ks_http_ops {
     void (*on_end)(void *ctx, const struct ks_http_result *result);
 };
 
+/* The name is the caller's own word; the value is checked like the others. */
+struct ks_http_header {
+    const char *name;
+    struct ks_str value;
+};
+
 struct ks_http_request_config {
     ks_http_lane lane;
     const char *method;        /* "GET", "POST" */
@@ -78,6 +84,8 @@ struct ks_http_request_config {
     const char *accept;        /* NULL: application/json */
     struct ks_str authorization; /* whole header value, e.g. "Bearer ..."; empty: none. Copied, wiped at the end */
     const char *if_none_match; /* NULL: none */
+    const struct ks_http_header *extra; /* extra_count of them, copied: impersonation */
+    size_t extra_count;
     const char *content_type;  /* with a body */
     struct ks_str body;        /* copied */
     bool may_compress;         /* Accept-Encoding: gzip, decoded here; never on a watch */

@@ -116,6 +116,12 @@ static ks_rc request_check(const struct ks_http *http, const struct ks_http_requ
         if (rc)
             return rc;
     }
+    for (size_t i = 0; i < config->extra_count; i++) {
+        const ks_rc rc = check_value(config->extra[i].name, config->extra[i].value, err);
+
+        if (rc)
+            return rc;
+    }
     if (!text_is_method(ks_str_from(config->method)))
         return ks_fail(err, KS_RC_INVALID, "an HTTP method is written in capital letters");
     if (path.len > PATH_MAX_BYTES || !text_is_path(path))
@@ -183,6 +189,10 @@ static ks_rc request_build_headers(struct ks_http_request *request,
 
     for (size_t i = 0; i < KS_ARRAY_LEN(values); i++) {
         if (values[i].value.len && headers_add(&request->headers, values[i].name, values[i].value))
+            return KS_RC_NOMEM;
+    }
+    for (size_t i = 0; i < config->extra_count; i++) {
+        if (headers_add(&request->headers, config->extra[i].name, config->extra[i].value))
             return KS_RC_NOMEM;
     }
     /* Without the value libcurl leaves a header out: no waiting for "100 Continue" before a body.
