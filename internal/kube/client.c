@@ -184,6 +184,8 @@ static ks_rc parts_new(struct ks_kube *kube, struct ks_error *err)
     kube->options.user_agent = kube->user_agent;
     rc = ks_auth_new(kube->loop, kube->config, on_auth_change, kube, &kube->auth, err);
     if (!rc)
+        rc = ks_impersonation_new(kube->config, &kube->impersonation, err);
+    if (!rc)
         rc = ks_endpoint_new(kube->loop, kube->config, &kube->options, &kube->endpoint, err);
     if (!rc)
         rc = ks_mapper_new(kube, &kube->mapper, err);
@@ -233,6 +235,7 @@ struct ks_kube *ks_kube_free(struct ks_kube *kube)
     ks_timer_stop(&kube->pump);
     ks_gate_fini(&kube->gate);
     ks_endpoint_free(kube->endpoint);
+    ks_impersonation_free(kube->impersonation);
     ks_auth_free(kube->auth);
     pthread_mutex_destroy(&kube->error_lock);
     ks_free(kube->user_agent);

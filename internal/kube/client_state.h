@@ -16,6 +16,7 @@
 #include "kube/client.h"
 #include "kube/endpoint.h"
 #include "kube/gate.h"
+#include "kube/impersonation.h"
 #include "kube/mapper.h"
 
 struct ks_http_request;
@@ -29,6 +30,7 @@ struct ks_kube {
     char *user_agent;
     struct ks_endpoint *endpoint;
     struct ks_auth *auth;
+    struct ks_impersonation *impersonation; /* NULL: none */
     struct ks_mapper *mapper;
     struct ks_fleet *fleet; /* made by the first reflector */
     struct ks_gate gate;

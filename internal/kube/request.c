@@ -313,6 +313,8 @@ static ks_rc request_send(struct ks_kube_request *r, const struct ks_credential 
 {
     const struct ks_kube_request_config *c = &r->config;
     bool is_watch = c->kind == KS_KUBE_REQUEST_WATCH;
+    const struct ks_http_header *extra;
+    size_t extra_count;
     ks_rc rc;
 
     rc = ks_endpoint_enter(r->kube->endpoint, credential->cert_pem, credential->key_pem,
@@ -320,6 +322,7 @@ static ks_rc request_send(struct ks_kube_request *r, const struct ks_credential 
     if (rc)
         return rc;
     r->generation = credential->generation;
+    extra = ks_impersonation_headers(r->kube->impersonation, &extra_count);
     return ks_http_start(ks_transport_http(r->transport),
                          &(struct ks_http_request_config){
                              .lane = is_watch ? KS_HTTP_LANE_WATCH : KS_HTTP_LANE_REQUEST,
@@ -328,6 +331,8 @@ static ks_rc request_send(struct ks_kube_request *r, const struct ks_credential 
                              .accept = c->accept,
                              .authorization = credential->authorization,
                              .if_none_match = c->if_none_match,
+                             .extra = extra,
+                             .extra_count = extra_count,
                              .content_type = c->body.len ? "application/json" : NULL,
                              .body = c->body,
                              .may_compress = !is_watch && !r->kube->config->no_compression &&

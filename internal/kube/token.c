@@ -31,10 +31,10 @@ bool ks_token_is_valid(struct ks_str token)
 
 bool ks_identity_is_valid(struct ks_str name)
 {
-    if (!name.len || name.len > MAX_IDENTITY || !ks_str_is_utf8(name))
+    if (!name.len || name.len > MAX_IDENTITY)
         return false;
     for (size_t i = 0; i < name.len; i++) {
-        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7f)
+        if (name.ptr[i] < ' ' || name.ptr[i] > '~')
             return false;
     }
     return name.ptr[0] != ' ' && name.ptr[name.len - 1] != ' ';

@@ -16,7 +16,7 @@
 
 /* RFC 6750's b64token, at most KS_TOKEN_MAX bytes, not empty. */
 bool ks_token_is_valid(struct ks_str token);
-/* A user, group or UID as a header's value: UTF-8 without control bytes or blanks at its ends, 1 to 1024 bytes. */
+/* A user, group or UID as a header's value: visible ASCII and inner blanks, 1 to 1024 bytes. */
 bool ks_identity_is_valid(struct ks_str name);
 
 #endif

@@ -471,6 +471,43 @@ static void a_refused_credential_is_tried_anew_once(void **state)
     assert_int_equal(h2server_count(f->tls).requests, 3);
 }
 
+static void impersonation_goes_with_each_request(void **state)
+{
+    struct fixture *f = *state;
+    char *groups[] = {(char *)(uintptr_t) "dev", (char *)(uintptr_t) "ops team", NULL};
+    char *extra[] = {(char *)(uintptr_t) "acme.io/Scope", (char *)(uintptr_t) "all", NULL};
+    struct call c = {0};
+
+    token_put(f, "one");
+    f->config.as_user = (char *)(uintptr_t) "ann";
+    f->config.as_uid = (char *)(uintptr_t) "7";
+    f->config.as_groups = groups;
+    f->config.as_extra = extra;
+    kube_start(f);
+    call_start(f, &c, "/echo");
+    turn_until(f, &c.ends, 1);
+    assert_false(c.has_failed);
+    assert_non_null(strstr(c.body, "impersonate-user: ann\n"));
+    assert_non_null(strstr(c.body, "impersonate-uid: 7\n"));
+    assert_non_null(strstr(c.body, "impersonate-group: dev\n"));
+    assert_non_null(strstr(c.body, "impersonate-group: ops team\n"));
+    assert_non_null(strstr(c.body, "impersonate-extra-acme.io%2f%53cope: all\n"));
+}
+
+static void impersonation_cannot_break_a_header(void **state)
+{
+    struct fixture *f = *state;
+    struct call c = {0};
+
+    token_put(f, "one");
+    f->config.as_user = (char *)(uintptr_t) "ann\r\nImpersonate-Group: system:masters";
+    kube_start(f);
+    call_start(f, &c, "/echo");
+    turn_until(f, &c.ends, 1);
+    assert_int_equal(c.failure.rc, KS_RC_INVALID);
+    assert_int_equal(h2server_count(f->tls).requests, 0);
+}
+
 static void without_a_credential_nothing_is_sent(void **state)
 {
     struct fixture *f = *state;
@@ -573,6 +610,8 @@ int main(void)
         PLAIN(bodies_are_sent),
         TLS(the_credential_of_the_moment_is_sent),
         TLS(a_refused_credential_is_tried_anew_once),
+        TLS(impersonation_goes_with_each_request),
+        TLS(impersonation_cannot_break_a_header),
         TLS(without_a_credential_nothing_is_sent),
         TLS(a_changed_ca_file_makes_new_connections),
         cmocka_unit_test_setup_teardown(unusable_configurations_are_refused, setup_bare, teardown),
