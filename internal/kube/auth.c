@@ -2,15 +2,18 @@
 /*
  * One identity's credential, from whichever source its configuration names.
  *
- * A value has a generation; a refusal (401) names the generation that was refused, so that a herd of requests that
- * fail with one value causes one refresh, and none when the value has been replaced in the meantime.
+ * A value has a generation; a refusal (401) names the generation that was refused, so that a herd
+ * of requests that fail with one value causes one refresh, and none when the value has been
+ * replaced in the meantime.
  *
- * Plugins: a credential is usable until it expires or is refused, and due for a refresh a little earlier. While a
- * refresh runs, requests wait (AGAIN). A refresh that fails leaves a usable credential in use. A credential that was
- * expired when it came is taken as one without expiry: our clock may be the wrong one, and a 401 will tell.
+ * Plugins: a credential is usable until it expires or is refused, and due for a refresh a little
+ * earlier. While a refresh runs, requests wait (AGAIN). A refresh that fails leaves a usable
+ * credential in use. A credential that was expired when it came is taken as one without expiry: our
+ * clock may be the wrong one, and a 401 will tell.
  *
- * Invariants: (1) at most one plugin runs; (2) it is not started before not_before_ms; (3) a refused value is never
- * given out again by a source that can have another one; (4) values are wiped before their memory goes back.
+ * Invariants: (1) at most one plugin runs; (2) it is not started before not_before_ms; (3) a
+ * refused value is never given out again by a source that can have another one; (4) values are
+ * wiped before their memory goes back.
  *
  * Thread: the loop's.  It does not start refreshes on its own: an idle service runs no plugins.
  */
@@ -97,8 +100,8 @@ static ks_rc basic_build(const struct ks_kube_config *config, char **out, struct
 
     ks_buf_init(&plain, MAX_BASIC_BYTES);
     ks_buf_init(&header, MAX_BASIC_BYTES * 2);
-    rc = ks_buf_appendf(&plain, "%s:%s", config->username,
-                        config->password ? config->password : "");
+    rc =
+        ks_buf_appendf(&plain, "%s:%s", config->username, config->password ? config->password : "");
     if (!rc)
         rc = ks_buf_append_str(&header, KS_LIT("Basic "));
     if (!rc)
@@ -274,9 +277,8 @@ static void on_plugin_done(void *ctx, ks_rc rc, const struct ks_exec_credential 
         /* A plugin whose credentials are refused one after the other is not run at each refusal. */
         if (!was_refused)
             ks_backoff_reset(&auth->backoff);
-        auth->not_before_ms =
-            ks_loop_now_ms(auth->loop) +
-            (was_refused ? ks_backoff_next_ms(&auth->backoff) : PLUGIN_FLOOR_MS);
+        auth->not_before_ms = ks_loop_now_ms(auth->loop) +
+                              (was_refused ? ks_backoff_next_ms(&auth->backoff) : PLUGIN_FLOOR_MS);
         ks_fail(&auth->error, KS_RC_UNAUTHENTICATED,
                 "the API server refuses what the credential plugin %s gives",
                 auth->config->exec->command);

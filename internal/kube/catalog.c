@@ -2,13 +2,16 @@
 /*
  * From discovery documents to a flat table of group versions and their resources.
  *
- * Documents are foreign: an entry that cannot be used (no kind, a name that cannot stand in a URL, a subresource) is
- * left out, and only a document of the wrong kind, or one over a ceiling, fails as a whole.
+ * Documents are foreign: an entry that cannot be used (no kind, a name that cannot stand in a URL,
+ * a subresource) is left out, and only a document of the wrong kind, or one over a ceiling, fails
+ * as a whole.
  *
- * Invariants: (1) every entry's resource has a group, version, kind and plural that are plain and can be put into a
- * URL; (2) a half's `resources` is the sum of its versions' counts; (3) a half is added or moved in once.
+ * Invariants: (1) every entry's resource has a group, version, kind and plural that are plain and
+ * can be put into a URL; (2) a half's `resources` is the sum of its versions' counts; (3) a half is
+ * added or moved in once.
  *
- * Thread: one at a time.  It does not fetch and does not decide what is fresh: discovery.c and mapper.c do.
+ * Thread: one at a time.  It does not fetch and does not decide what is fresh: discovery.c and
+ * mapper.c do.
  */
 #include "kube/catalog.h"
 
@@ -357,9 +360,10 @@ ks_rc ks_catalog_add_document(struct ks_catalog *catalog, ks_catalog_half half, 
     else if (ks_str_is(kind, "APIGroupList") && half == KS_CATALOG_GROUPS)
         rc = groups_add(versions, root, err);
     else
-        return ks_fail(err, KS_RC_PROTOCOL,
-                       "%s answered something that is no discovery document: is this an API server?",
-                       half == KS_CATALOG_CORE ? "/api" : "/apis");
+        return ks_fail(
+            err, KS_RC_PROTOCOL,
+            "%s answered something that is no discovery document: is this an API server?",
+            half == KS_CATALOG_CORE ? "/api" : "/apis");
     return !rc && ks_json_out_of_memory(json) ? no_memory(err) : rc;
 }
 
@@ -401,7 +405,8 @@ ks_rc ks_catalog_add_resources(struct ks_catalog *catalog, size_t n, struct ks_s
 {
     KS_CLEANUP(json_freep) struct ks_json *json = NULL;
     struct ks_catalog_version *v = ks_catalog_version_get(catalog, n);
-    struct ks_catalog_versions *half = &catalog->halves[v->group[0] ? KS_CATALOG_GROUPS : KS_CATALOG_CORE];
+    struct ks_catalog_versions *half =
+        &catalog->halves[v->group[0] ? KS_CATALOG_GROUPS : KS_CATALOG_CORE];
     struct ks_json_value root, list;
     ks_rc rc = document_parse(text, &json, err);
 

@@ -2,13 +2,14 @@
 /*
  * Looking a resource up: by what a user types to kubectl, or by kind.
  *
- * A name is read in up to two ways, as NAME.VERSION.GROUP and as NAME.GROUP (a group may look like a version and its
- * rest), and the first reading that finds something counts. Plural, singular and kind are equals, whatever their
- * case, and come before short names. In each group one version stands for it: the one asked for, or else the first
- * that answers and has it, in server order.
+ * A name is read in up to two ways, as NAME.VERSION.GROUP and as NAME.GROUP (a group may look like
+ * a version and its rest), and the first reading that finds something counts. Plural, singular and
+ * kind are equals, whatever their case, and come before short names. In each group one version
+ * stands for it: the one asked for, or else the first that answers and has it, in server order.
  *
- * Several groups: those that can be listed and watched win; for names the core group wins, as with kubectl; what is
- * left is AMBIGUOUS, because a guess would be wrong for somebody. No plural is ever computed from a kind.
+ * Several groups: those that can be listed and watched win; for names the core group wins, as with
+ * kubectl; what is left is AMBIGUOUS, because a guess would be wrong for somebody. No plural is
+ * ever computed from a kind.
  *
  * Nothing found is NOTFOUND only if every group that could have it has answered, else UNAVAILABLE.
  *
@@ -110,8 +111,7 @@ static bool same_group(const struct ks_catalog_entry *a, const struct ks_catalog
 
 /* One candidate a group: the first version that answers, or the first stale one when none does. */
 static void candidates_collect(const struct ks_catalog *catalog, const struct pattern *p,
-                               enum fit fit, ks_catalog_freshness freshness,
-                               struct candidates *out)
+                               enum fit fit, ks_catalog_freshness freshness, struct candidates *out)
 {
     const struct ks_catalog_version *v;
 
@@ -141,7 +141,8 @@ static void candidates_sift(struct candidates *c)
         c->count = kept;
 }
 
-/* "deployments.apps", or "pods" for the core group. False when it does not fit: the list is long enough then. */
+/* "deployments.apps", or "pods" for the core group. False when it does not fit: the list is long
+ * enough then. */
 static bool name_append(struct ks_buf *out, const struct ks_resource *r)
 {
     return !ks_buf_appendf(out, "%s%.*s%s%.*s", out->len ? ", " : "", KS_STR_ARGS(r->plural),

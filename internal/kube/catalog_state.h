@@ -11,7 +11,8 @@
 
 struct ks_catalog_entry {
     struct ks_resource *resource;
-    /* Singular, then the short names, each with a NUL behind it; an empty singular stays in its place. */
+    /* Singular, then the short names, each with a NUL behind it; an empty singular stays in its
+     * place. */
     char *aliases;
     size_t aliases_len;
 };

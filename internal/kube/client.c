@@ -2,12 +2,13 @@
 /*
  * A client's life, its gate's probe, and its figures. Requests are in request.c.
  *
- * Two things hold requests back: the gate (can the endpoint be reached, is there room) and the credential (is it
- * there). Whenever either changes, the pump is made due; it runs from the loop, so that nobody's callback comes from
- * within his own call.
+ * Two things hold requests back: the gate (can the endpoint be reached, is there room) and the
+ * credential (is it there). Whenever either changes, the pump is made due; it runs from the loop,
+ * so that nobody's callback comes from within his own call.
  *
- * Invariants: (1) one probe at most is out; (2) last_error is what ks_kube_last_error tells exactly as long as the
- * last thing known is that the endpoint cannot be reached; (3) everything is freed in the reverse order of making.
+ * Invariants: (1) one probe at most is out; (2) last_error is what ks_kube_last_error tells exactly
+ * as long as the last thing known is that the endpoint cannot be reached; (3) everything is freed
+ * in the reverse order of making.
  *
  * Thread: see client.h.
  */

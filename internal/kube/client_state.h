@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to client.c and request.c: what a client is made of, and how the two halves talk. client.c owns its life,
- * the gate's probe and the figures; request.c owns requests and decides which may go out.
+ * Private to client.c and request.c: what a client is made of, and how the two halves talk.
+ * client.c owns its life, the gate's probe and the figures; request.c owns requests and decides
+ * which may go out.
  *
  * Thread: the loop's, but for last_error.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a configuration comes from: an explicit file, else the files of $KUBECONFIG, else ~/.kube/config, else the
- * Pod's service account. The first of these that exists decides; a file that is there but cannot be used is an error
- * and never makes us somebody else.
+ * Where a configuration comes from: an explicit file, else the files of $KUBECONFIG, else
+ * ~/.kube/config, else the Pod's service account. The first of these that exists decides; a file
+ * that is there but cannot be used is an error and never makes us somebody else.
  *
  * Thread: any.
  */
@@ -172,9 +172,10 @@ static ks_rc fail_nothing(const char *(*getenv_fn)(const char *name), struct ks_
                        "no cluster is configured: none of the files in KUBECONFIG (%s) exists, and "
                        "this is no Pod; name a file with --kubeconfig",
                        list);
-    return ks_fail(err, KS_RC_NOTFOUND,
-                   "no cluster is configured: KUBECONFIG is not set, there is no ~/.kube/config, and "
-                   "this is no Pod; name a file with --kubeconfig");
+    return ks_fail(
+        err, KS_RC_NOTFOUND,
+        "no cluster is configured: KUBECONFIG is not set, there is no ~/.kube/config, and "
+        "this is no Pod; name a file with --kubeconfig");
 }
 
 static ks_rc explicit_load(const struct ks_kube_config_options *options,

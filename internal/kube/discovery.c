@@ -5,12 +5,12 @@
  *   DOCUMENTS ──both answered──> RESOURCES ──none left, deadline──> done
  *       └──one failed──> done (failure)          └──nothing PENDING──> done
  *
- * DOCUMENTS asks /api and /apis for the aggregated form. A server that answers with the legacy form leaves group
- * versions PENDING, and RESOURCES asks for each, 8 at a time; one that does not answer is STALE, no more: a dead
- * aggregated API is everyday and must not hide the others.
+ * DOCUMENTS asks /api and /apis for the aggregated form. A server that answers with the legacy form
+ * leaves group versions PENDING, and RESOURCES asks for each, 8 at a time; one that does not answer
+ * is STALE, no more: a dead aggregated API is everyday and must not hide the others.
  *
- * Invariants: (1) a catalog is handed out only when both documents were understood; (2) a run ends once; (3) the run
- * outlives its requests' callbacks, because it is freed as the last step of one.
+ * Invariants: (1) a catalog is handed out only when both documents were understood; (2) a run ends
+ * once; (3) the run outlives its requests' callbacks, because it is freed as the last step of one.
  *
  * Thread: the loop's.  It does not decide when to ask: that is mapper.c's.
  */
@@ -140,10 +140,8 @@ static void on_data(void *ctx, struct ks_str bytes)
 static void on_document_end(void *ctx, const struct ks_kube_failure *failure);
 static void on_resources_end(void *ctx, const struct ks_kube_failure *failure);
 
-static const struct ks_kube_request_ops document_ops = {.on_waiting = on_waiting,
-                                                        .on_head = on_head,
-                                                        .on_data = on_data,
-                                                        .on_end = on_document_end};
+static const struct ks_kube_request_ops document_ops = {
+    .on_waiting = on_waiting, .on_head = on_head, .on_data = on_data, .on_end = on_document_end};
 static const struct ks_kube_request_ops resources_ops = {
     .on_head = on_head, .on_data = on_data, .on_end = on_resources_end};
 

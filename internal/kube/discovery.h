@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One run of discovery: asks an API server what it serves and makes a catalog of it. Two requests on a current
- * server, one more for each group version on an old one. shared/spec: informers 3.1 to 3.3.
+ * One run of discovery: asks an API server what it serves and makes a catalog of it. Two requests
+ * on a current server, one more for each group version on an old one. shared/spec: informers 3.1
+ * to 3.3.
  *
- * Thread: the loop's.  Owns: its requests.  Limits: 32 MiB a document, 32 s for each, 8 requests at once.
+ * Thread: the loop's.  Owns: its requests.  Limits: 32 MiB a document, 32 s for each, 8 requests at
+ * once.
  */
 #ifndef KS_KUBE_DISCOVERY_H
 #define KS_KUBE_DISCOVERY_H

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transports of one API server: the current one, and those that retired with requests still on them.
+ * Transports of one API server: the current one, and those that retired with requests still on
+ * them.
  *
- * libcurl compares certificates but not keys when it reuses a connection, and a live handle cannot change its
- * certificate; so each set of certificates has a transport of its own.
+ * libcurl compares certificates but not keys when it reuses a connection, and a live handle cannot
+ * change its certificate; so each set of certificates has a transport of its own.
  *
- * Invariants: (1) `current` is never idle-freed, a retired transport is freed once nobody uses it; (2) that never
- * happens within a callback of the transport: a timer does it; (3) a file that cannot be read leaves the old
- * certificate in use.
+ * Invariants: (1) `current` is never idle-freed, a retired transport is freed once nobody uses it;
+ * (2) that never happens within a callback of the transport: a timer does it; (3) a file that
+ * cannot be read leaves the old certificate in use.
  *
  * Thread: the loop's.
  */
@@ -50,7 +51,8 @@ struct ks_endpoint {
     struct ks_loop *loop;
     const struct ks_kube_config *config;
     const struct ks_kube_options *options;
-    struct identity files; /* as last read from the configuration's files; members are NULL for those without */
+    struct identity
+        files; /* as last read from the configuration's files; members are NULL for those without */
     int64_t read_ms;
     bool is_suspect; /* they did not work: look again sooner */
     struct ks_transport *current;
@@ -151,7 +153,8 @@ static void on_sweep(struct ks_timer *timer)
     }
 }
 
-/* The view of what the configuration names now: file contents win over what was read when it was loaded. */
+/* The view of what the configuration names now: file contents win over what was read when it was
+ * loaded. */
 static struct identity_view identity_of(const struct ks_endpoint *ep, const char *cert,
                                         const char *key)
 {
@@ -271,7 +274,8 @@ ks_rc ks_endpoint_enter(struct ks_endpoint *ep, const char *cert_pem, const char
     wanted = identity_of(ep, cert_pem, key_pem);
     if (!identity_equals(&ep->current->identity, &wanted))
         rc = transport_replace(ep, &wanted, err);
-    /* Files may be half replaced, the certificate but not yet its key: the old pair serves until they match. */
+    /* Files may be half replaced, the certificate but not yet its key: the old pair serves until
+     * they match. */
     if (rc && cert_pem)
         return rc;
     ep->current->users++;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transports to one API server. A transport is bound to its certificates for life, so that a new certificate
- * means a new transport; the old one retires with its last request.
+ * The transports to one API server. A transport is bound to its certificates for life, so that a
+ * new certificate means a new transport; the old one retires with its last request.
  *
  * CA, certificate and key files are read again every 5 min (shared/spec: informers 4.3, 4.5).
  *
- * Thread: the loop's; reads files.  Owns: the transports.  Limits: 8 transports that still have requests; beyond them
- * a new certificate has to wait.
+ * Thread: the loop's; reads files.  Owns: the transports.  Limits: 8 transports that still have
+ * requests; beyond them a new certificate has to wait.
  */
 #ifndef KS_KUBE_ENDPOINT_H
 #define KS_KUBE_ENDPOINT_H
@@ -30,8 +30,9 @@ KS_MUST_USE ks_rc ks_endpoint_new(struct ks_loop *loop, const struct ks_kube_con
 /* No transport may be in use. Closes all sockets. Returns NULL; NULL is allowed. */
 struct ks_endpoint *ks_endpoint_free(struct ks_endpoint *endpoint);
 
-/* The transport for a request that starts now, with that client certificate, or the configuration's own when it is
- * NULL. To be given back with ks_endpoint_leave when the request has ended; that may be within its last callback. */
+/* The transport for a request that starts now, with that client certificate, or the configuration's
+ * own when it is NULL. To be given back with ks_endpoint_leave when the request has ended; that may
+ * be within its last callback. */
 KS_MUST_USE ks_rc ks_endpoint_enter(struct ks_endpoint *endpoint, const char *cert_pem,
                                     const char *key_pem, struct ks_transport **out,
                                     struct ks_error *err);

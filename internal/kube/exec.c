@@ -2,11 +2,12 @@
 /*
  * One run of an exec credential plugin: environment, process, answer.
  *
- * The program's environment is ours, less what its stanza overrides, plus KUBERNETES_EXEC_INFO. It never gets a
- * terminal: we are a service, so interactive is false.
+ * The program's environment is ours, less what its stanza overrides, plus KUBERNETES_EXEC_INFO. It
+ * never gets a terminal: we are a service, so interactive is false.
  *
- * Invariants: (1) our own environment is not changed; (2) a credential is taken only whole: a token that can go into
- * a header, or a certificate together with its key; (3) what a plugin wrote never appears in a message: it is secret.
+ * Invariants: (1) our own environment is not changed; (2) a credential is taken only whole: a token
+ * that can go into a header, or a certificate together with its key; (3) what a plugin wrote never
+ * appears in a message: it is secret.
  *
  * Thread: the loop's.  It does not cache: that is auth.c's.
  */
@@ -127,8 +128,9 @@ static bool has_name(char *const *env, size_t count, struct ks_str name)
 
 static ks_rc info_build(const struct ks_exec_config *config, struct ks_buf *out)
 {
-    ks_rc rc = ks_buf_appendf(out, "KUBERNETES_EXEC_INFO={\"kind\":\"ExecCredential\","
-                                   "\"apiVersion\":\"%s\",\"spec\":{\"interactive\":false",
+    ks_rc rc = ks_buf_appendf(out,
+                              "KUBERNETES_EXEC_INFO={\"kind\":\"ExecCredential\","
+                              "\"apiVersion\":\"%s\",\"spec\":{\"interactive\":false",
                               config->api_version);
 
     if (!rc && config->cluster_json)

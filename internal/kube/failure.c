@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an answer that is no success means: a Status body, or whatever a proxy put in its place, becomes one code for
- * programs and one sentence for people. shared/spec: informers 1.6.
+ * What an answer that is no success means: a Status body, or whatever a proxy put in its place,
+ * becomes one code for programs and one sentence for people. shared/spec: informers 1.6.
  *
- * The order of evidence: the Status's reason, then its code, then the HTTP status. A body that is no Status (plain
- * text of an unknown path, a load balancer's page) leaves the HTTP status alone to decide. The kind of the body is
- * not asked: the timeout filter sends a Status without one.
+ * The order of evidence: the Status's reason, then its code, then the HTTP status. A body that is
+ * no Status (plain text of an unknown path, a load balancer's page) leaves the HTTP status alone to
+ * decide. The kind of the body is not asked: the timeout filter sends a Status without one.
  *
- * Invariants: (1) every result has an rc other than OK and a message; (2) no control byte of the body reaches the
- * message; (3) a redirect's body is not shown.
+ * Invariants: (1) every result has an rc other than OK and a message; (2) no control byte of the
+ * body reaches the message; (3) a redirect's body is not shown.
  *
- * Thread: any.  It does not decide what to do about a failure: that is the reflector's and the mapper's.
+ * Thread: any.  It does not decide what to do about a failure: that is the reflector's and the
+ * mapper's.
  */
 #include <string.h>
 
@@ -116,7 +117,8 @@ static bool is_rv_too_large(struct ks_json_value status, struct ks_str message)
     return false;
 }
 
-/* Runs of blanks and control bytes become one blank: the text is foreign and goes to terminals and logs. */
+/* Runs of blanks and control bytes become one blank: the text is foreign and goes to terminals and
+ * logs. */
 static void text_clean(struct ks_str text, char *out, size_t size)
 {
     size_t n = 0;
@@ -190,8 +192,8 @@ void ks_kube_failure_from_body(int http_status, struct ks_str body, struct ks_ku
     struct ks_json_value status;
 
     /* Short of memory, the HTTP status alone has to do. */
-    if ((http_status >= 300 && http_status < 400) ||
-        ks_json_new(&status_limits, &json, NULL) || ks_json_parse(json, body, NULL)) {
+    if ((http_status >= 300 && http_status < 400) || ks_json_new(&status_limits, &json, NULL) ||
+        ks_json_parse(json, body, NULL)) {
         fail_plain(body, &failure);
     } else {
         status = ks_json_root(json);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The endpoint gate. Thousands of informers must not each find out for themselves that the server is away, and must
- * not all come back in its first second.
+ * The endpoint gate. Thousands of informers must not each find out for themselves that the server
+ * is away, and must not all come back in its first second.
  *
- * The first failure is checked by a probe at once, because one broken connection is no outage; from then on probes
- * follow the backoff. After an outage (at least one probe failed) requests pass through two token buckets for a
- * minute; before any outage only the number in flight counts, so that a usual start is not slowed down.
+ * The first failure is checked by a probe at once, because one broken connection is no outage; from
+ * then on probes follow the backoff. After an outage (at least one probe failed) requests pass
+ * through two token buckets for a minute; before any outage only the number in flight counts, so
+ * that a usual start is not slowed down.
  *
- * Invariants: (1) at most one probe is out; (2) the timer runs in CLOSED, and in OPEN only when somebody was refused
- * for want of a token; (3) a lane's in_flight is what entered and has not left.
+ * Invariants: (1) at most one probe is out; (2) the timer runs in CLOSED, and in OPEN only when
+ * somebody was refused for want of a token; (3) a lane's in_flight is what entered and has not
+ * left.
  *
  * Thread: the loop's.  It does not send anything and does not hold requests: the client does.
  */

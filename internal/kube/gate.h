@@ -2,8 +2,8 @@
 /*
  * The endpoint gate: whether requests may go out, and how fast. shared/spec: informers 1.7.
  *
- * Thread: the loop's.  Owns: its timer and figures.  Limits: 8 collection syncs and 32 single-object requests in
- * flight; for a minute after an outage also 20 and 200 a second.
+ * Thread: the loop's.  Owns: its timer and figures.  Limits: 8 collection syncs and 32
+ * single-object requests in flight; for a minute after an outage also 20 and 200 a second.
  *
  *   OPEN ──failed──> PROBING ──probe failed──> CLOSED ──timer──> PROBING
  *     ^                 │                        │
@@ -32,7 +32,8 @@ typedef enum {
 const char *ks_gate_state_text(ks_gate_state state);
 
 struct ks_gate_ops {
-    /* Send one request now and answer with ks_gate_succeeded or ks_gate_failed; not called from within either. */
+    /* Send one request now and answer with ks_gate_succeeded or ks_gate_failed; not called from
+     * within either. */
     void (*on_probe)(void *ctx);
     /* More may go out than before: it opened, or a token came. */
     void (*on_change)(void *ctx);
@@ -53,7 +54,7 @@ struct ks_gate {
     ks_gate_state state;
     struct ks_backoff backoff;
     uint32_t probes_failed; /* in a row: 0 means that this is no outage (yet) */
-    struct ks_timer timer; /* CLOSED: the next probe; OPEN: the next token */
+    struct ks_timer timer;  /* CLOSED: the next probe; OPEN: the next token */
     struct ks_gate_lane single;
     struct ks_gate_lane collection;
     int64_t paced_until_ms;
@@ -67,8 +68,8 @@ void ks_gate_fini(struct ks_gate *gate);
 ks_gate_state ks_gate_state_of(const struct ks_gate *gate);
 /* Whether the endpoint is known to be away: a probe has failed. */
 bool ks_gate_is_outage(const struct ks_gate *gate);
-/* Whether a request of that pace (SINGLE, COLLECTION; DEFAULT is not paced) may go out now. True takes its place,
- * which ks_gate_leave gives back. False: on_change will come. */
+/* Whether a request of that pace (SINGLE, COLLECTION; DEFAULT is not paced) may go out now. True
+ * takes its place, which ks_gate_leave gives back. False: on_change will come. */
 bool ks_gate_enter(struct ks_gate *gate, ks_kube_pace pace);
 void ks_gate_leave(struct ks_gate *gate, ks_kube_pace pace);
 /* An answer came, so the endpoint can be reached. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of collections. A resource lies in one block: the struct, then its strings, each with a NUL behind it, so
- * that one unref gives everything back.
+ * Names of collections. A resource lies in one block: the struct, then its strings, each with a NUL
+ * behind it, so that one unref gives everything back.
  *
  * Thread: see gvk.h.
  */

@@ -2,7 +2,8 @@
 /*
  * Group, version, kind; and what one collection of the API server is called.
  *
- * Thread: any.  Owns: ks_resource its strings (one allocation, reference counted, not atomic: one thread).
+ * Thread: any.  Owns: ks_resource its strings (one allocation, reference counted, not atomic: one
+ * thread).
  */
 #ifndef KS_KUBE_GVK_H
 #define KS_KUBE_GVK_H
@@ -21,7 +22,8 @@ struct ks_gvk {
     struct ks_str kind;
 };
 
-/* Splits an apiVersion: "v1" -> ("", "v1"), "apps/v1" -> ("apps", "v1"). False for two or more slashes. */
+/* Splits an apiVersion: "v1" -> ("", "v1"), "apps/v1" -> ("apps", "v1"). False for two or more
+ * slashes. */
 bool ks_api_version_split(struct ks_str api_version, struct ks_str *out_group,
                           struct ks_str *out_version);
 

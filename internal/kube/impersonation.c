@@ -2,8 +2,8 @@
 /*
  * Impersonation headers, built once.
  *
- * Invariant: Impersonate-User is always among them. The others without it would be refused by the API server, or,
- * where something in between drops a header, make the request run as ourselves.
+ * Invariant: Impersonate-User is always among them. The others without it would be refused by the
+ * API server, or, where something in between drops a header, make the request run as ourselves.
  *
  * Thread: any.
  */

@@ -3,7 +3,8 @@
  * The headers by which a kubeconfig's `as` fields ask the API server to treat us as somebody else.
  * shared/spec: informers 5.4.
  *
- * Thread: any; immutable once made.  Owns: its strings.  Limits: those of the configuration (128 groups, 64 extras).
+ * Thread: any; immutable once made.  Owns: its strings.  Limits: those of the configuration (128
+ * groups, 64 extras).
  */
 #ifndef KS_KUBE_IMPERSONATION_H
 #define KS_KUBE_IMPERSONATION_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In-cluster configuration. The token is a projected file that the kubelet replaces: it is named here and read by
- * auth.c. It has to be readable now, so that a Pod without one hears so at its start.
+ * In-cluster configuration. The token is a projected file that the kubelet replaces: it is named
+ * here and read by auth.c. It has to be readable now, so that a Pod without one hears so at its
+ * start.
  *
  * Thread: any.
  */
@@ -92,9 +93,8 @@ static ks_rc server_build(const char *host, const char *port, struct ks_kube_con
     if (!rc)
         rc = ks_server_url_normalize(ks_buf_str(&url), KS_SERVER_URL_HTTPS, &config->server, err);
     else
-        rc = rc == KS_RC_NOMEM
-                 ? ks_stanza_no_memory(err)
-                 : ks_fail(err, KS_RC_CONFIG, "KUBERNETES_SERVICE_HOST is too long");
+        rc = rc == KS_RC_NOMEM ? ks_stanza_no_memory(err)
+                               : ks_fail(err, KS_RC_CONFIG, "KUBERNETES_SERVICE_HOST is too long");
     ks_buf_fini(&url);
     return rc;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kubeconfig files: parsed, kept side by side, and searched in order. Nothing is merged into one document: an entry
- * is found by asking file after file, which is the same and keeps the file's name for paths and messages.
+ * Kubeconfig files: parsed, kept side by side, and searched in order. Nothing is merged into one
+ * document: an entry is found by asking file after file, which is the same and keeps the file's
+ * name for paths and messages.
  *
- * Invariants: (1) a file that cannot be parsed fails the whole, for another file's identity must not be taken in its
- * place; (2) texts are wiped when they are freed: they hold credentials.
+ * Invariants: (1) a file that cannot be parsed fails the whole, for another file's identity must
+ * not be taken in its place; (2) texts are wiped when they are freed: they hold credentials.
  *
  * Thread: any.
  */
@@ -13,8 +14,8 @@
 #include "base/alloc.h"
 #include "json/json.h"
 #include "json/path.h"
-#include "kube/stanza.h"
 #include "yaml/yaml.h"
+#include "kube/stanza.h"
 
 static const struct ks_json_limits json_limits = {
     .max_bytes = (size_t)4 << 20, .max_tokens = (size_t)256 << 10, .max_depth = 40};
@@ -154,8 +155,7 @@ static ks_rc file_find(const struct file *f, const struct section *section, stru
     struct ks_json_value list = ks_json_get(root_of(f), section->list);
     bool is_found = false;
 
-    for (struct ks_json_value v = ks_json_first(list); !ks_json_is_absent(v);
-         v = ks_json_next(v)) {
+    for (struct ks_json_value v = ks_json_first(list); !ks_json_is_absent(v); v = ks_json_next(v)) {
         if (!ks_str_eq(ks_json_lenient_str(v, "name", ""), name))
             continue;
         if (is_found)
@@ -194,8 +194,8 @@ static ks_rc fail_context(const struct ks_kubeconfig *k, struct ks_str name, str
              v = ks_json_next(v)) {
             struct ks_str known = ks_json_lenient_str(v, "name", "");
 
-            if (known.len && ks_buf_appendf(&names, "%s%.*s", names.len ? ", " : "",
-                                            KS_STR_ARGS(known)))
+            if (known.len &&
+                ks_buf_appendf(&names, "%s%.*s", names.len ? ", " : "", KS_STR_ARGS(known)))
                 break;
         }
     }
@@ -211,7 +211,8 @@ static ks_rc fail_context(const struct ks_kubeconfig *k, struct ks_str name, str
     return KS_RC_CONFIG;
 }
 
-/* The entry that the context names under that key; an absent user is anonymous, an absent cluster an error. */
+/* The entry that the context names under that key; an absent user is anonymous, an absent cluster
+ * an error. */
 static ks_rc part_find(const struct ks_kubeconfig *k, const struct section *section,
                        const struct ks_stanza *context, struct ks_stanza *out, struct ks_error *err)
 {
@@ -273,8 +274,8 @@ static ks_rc context_resolve(const struct ks_kubeconfig *k, const struct ks_stan
         rc = ks_stanza_read_user(&user, config, err);
     if (!rc)
         rc = ks_stanza_read_exec(&user, &cluster, config, err);
-    if (!rc && has_credentials(config) && !ks_str_starts(ks_str_from(config->server),
-                                                         KS_LIT("https://")))
+    if (!rc && has_credentials(config) &&
+        !ks_str_starts(ks_str_from(config->server), KS_LIT("https://")))
         rc = ks_stanza_fail(&cluster, err,
                             "%s is not encrypted, and the user has credentials: they are only sent "
                             "over https",
@@ -316,8 +317,8 @@ static bool is_out_of_memory(const struct ks_kubeconfig *k)
     return false;
 }
 
-ks_rc ks_kubeconfig_resolve(const struct ks_kubeconfig *k, const char *context,
-                            bool may_read_files, struct ks_kube_config **out, struct ks_error *err)
+ks_rc ks_kubeconfig_resolve(const struct ks_kubeconfig *k, const char *context, bool may_read_files,
+                            struct ks_kube_config **out, struct ks_error *err)
 {
     KS_CLEANUP(config_freep) struct ks_kube_config *config = NULL;
     struct ks_str name = context ? ks_str_from(context) : current_of(k);

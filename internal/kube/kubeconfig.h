@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kubeconfig files of one configuration, in order of precedence, and the context that is chosen from them.
- * shared/spec: informers 4.1, 4.2. Private to the configuration.
+ * The kubeconfig files of one configuration, in order of precedence, and the context that is chosen
+ * from them. shared/spec: informers 4.1, 4.2. Private to the configuration.
  *
- * Merging: of each name the first file that defines it wins, whole; the first current-context that is not empty
- * counts. Relative paths start from the folder of the file that defined the entry.
+ * Merging: of each name the first file that defines it wins, whole; the first current-context that
+ * is not empty counts. Relative paths start from the folder of the file that defined the entry.
  *
  * Thread: any.  Owns: the files' texts, wiped at the end.  Limits: 16 files of 1 MiB, 32 levels.
  */
@@ -25,7 +25,8 @@ struct ks_kubeconfig;
 KS_MUST_USE ks_rc ks_kubeconfig_new(struct ks_kubeconfig **out, struct ks_error *err);
 struct ks_kubeconfig *ks_kubeconfig_free(struct ks_kubeconfig *k);
 
-/* Adds a file's text (YAML or JSON) behind the others. KS_RC_CONFIG names the file and the place. */
+/* Adds a file's text (YAML or JSON) behind the others. KS_RC_CONFIG names the file and the place.
+ */
 KS_MUST_USE ks_rc ks_kubeconfig_add(struct ks_kubeconfig *k, struct ks_str text, const char *path,
                                     struct ks_error *err);
 /* Whether a file names a current-context. */

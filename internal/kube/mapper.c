@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mapper: answers questions from the catalog, and decides when the catalog has to be asked for again.
+ * The mapper: answers questions from the catalog, and decides when the catalog has to be asked for
+ * again.
  *
- * A question that the catalog answers is answered from the loop's next turn. One that it does not (a miss), or any
- * while there is no catalog, an old one, or an invalidated one, waits for the next run of discovery: one run for all
- * who wait, 5 s after the last one began at the earliest. A miss is final when the catalog is younger than the
- * question, or when the same question missed within the last 10 s.
+ * A question that the catalog answers is answered from the loop's next turn. One that it does not
+ * (a miss), or any while there is no catalog, an old one, or an invalidated one, waits for the next
+ * run of discovery: one run for all who wait, 5 s after the last one began at the earliest. A miss
+ * is final when the catalog is younger than the question, or when the same question missed within
+ * the last 10 s.
  *
- * When discovery fails, an existing catalog goes on serving hits; misses get the failure. While the endpoint is known
- * to be away the run waits in the client's gate, and questions are answered with IO at once: who asks decides when to
- * ask again.
+ * When discovery fails, an existing catalog goes on serving hits; misses get the failure. While the
+ * endpoint is known to be away the run waits in the client's gate, and questions are answered with
+ * IO at once: who asks decides when to ask again.
  *
- * Invariants: (1) at most one run of discovery; (2) a question is answered once, from the loop, never from within
- * ks_mapper_resolve; (3) a document that could not be had never replaces one that was.
+ * Invariants: (1) at most one run of discovery; (2) a question is answered once, from the loop,
+ * never from within ks_mapper_resolve; (3) a document that could not be had never replaces one that
+ * was.
  *
  * Thread: the loop's.
  */
@@ -53,8 +56,8 @@ struct ks_mapper {
     struct ks_timer step;
     struct ks_catalog *catalog; /* NULL: never had */
     char *etags[KS_DISCOVERY_HALVES];
-    int64_t begun_ms;  /* the run that gave the catalog; it is as old as that */
-    int64_t checked_ms; /* the last run that was answered, well or not; INT64_MIN: none */
+    int64_t begun_ms;       /* the run that gave the catalog; it is as old as that */
+    int64_t checked_ms;     /* the last run that was answered, well or not; INT64_MIN: none */
     uint64_t epoch;         /* how often the catalog was invalidated */
     uint64_t catalog_epoch; /* the epoch in which the catalog was asked for */
     struct ks_discovery *run;

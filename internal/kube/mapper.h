@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kind or resource name -> served resource, from the API server's discovery (aggregated v2, legacy as fallback).
- * shared/spec: informers 3.
+ * Kind or resource name -> served resource, from the API server's discovery (aggregated v2, legacy
+ * as fallback). shared/spec: informers 3.
  *
  * Thread: the loop's.  Owns: the discovery documents' extract; reference counted ks_resource.
- * Limits: 32 MiB a document, 20 000 resources. A refetch at most every 5 s (single-flight); a miss refetches once
- * and is then remembered for 10 s; the extract is refreshed when older than 10 min.
+ * Limits: 32 MiB a document, 20 000 resources. A refetch at most every 5 s (single-flight); a miss
+ * refetches once and is then remembered for 10 s; the extract is refreshed when older than 10 min.
  */
 #ifndef KS_KUBE_MAPPER_H
 #define KS_KUBE_MAPPER_H
@@ -19,8 +19,8 @@ struct ks_kube;
 struct ks_mapper;
 struct ks_resolve;
 
-/* Either `name` (what a user types to kubectl: "deploy", "deployments", "deployment.apps", "deployments.v1.apps",
- * "po"), or kind with optional group and version. */
+/* Either `name` (what a user types to kubectl: "deploy", "deployments", "deployment.apps",
+ * "deployments.v1.apps", "po"), or kind with optional group and version. */
 struct ks_mapper_query {
     struct ks_str name;
     struct ks_str group;
@@ -30,9 +30,10 @@ struct ks_mapper_query {
 };
 
 /*
- * rc: OK; NOTFOUND (the cluster does not serve it: the message names what was looked for and the nearest names);
- * AMBIGUOUS (lists the candidates); UNAVAILABLE, DENIED, UNAUTHENTICATED, IO (discovery itself failed: try again).
- * resource is lent: take a reference to keep it. Never called from within ks_mapper_resolve.
+ * rc: OK; NOTFOUND (the cluster does not serve it: the message names what was looked for and the
+ * nearest names); AMBIGUOUS (lists the candidates); UNAVAILABLE, DENIED, UNAUTHENTICATED, IO
+ * (discovery itself failed: try again). resource is lent: take a reference to keep it. Never called
+ * from within ks_mapper_resolve.
  */
 typedef void (*ks_resolve_done)(void *ctx, ks_rc rc, struct ks_resource *resource,
                                 const struct ks_error *err);

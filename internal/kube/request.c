@@ -7,9 +7,12 @@
  *   WAITING, SENT ──cancel──> freed
  *
  * Invariants:
- *   1. a request is in exactly one list: its pace's waiting list, or sent, or the pump's own while it tells;
- *   2. it holds a place in the gate's lane and a transport exactly while SENT, but for a place given back early;
- *   3. on_head and on_data are called for success alone; an error's body is collected here, 64 KiB of it;
+ *   1. a request is in exactly one list: its pace's waiting list, or sent, or the pump's own while
+ * it tells;
+ *   2. it holds a place in the gate's lane and a transport exactly while SENT, but for a place
+ * given back early;
+ *   3. on_head and on_data are called for success alone; an error's body is collected here, 64 KiB
+ * of it;
  *   4. on_end is the last callback and comes from the loop, never from ks_kube_request_start.
  *
  * Thread: the loop's.  It does not retry anything but a 401: that is the business of who asked.
@@ -122,7 +125,8 @@ static void request_wait(struct ks_kube_request *r)
 
     ks_list_remove(&r->link);
     r->state = STATE_WAITING;
-    /* After an outage nobody is always the last: what waits for the gate is put at either end by chance. */
+    /* After an outage nobody is always the last: what waits for the gate is put at either end by
+     * chance. */
     ks_list_push(is_closed && ks_random_below(2) ? list->next : list, &r->link);
     ks_kube_pump_soon(r->kube);
 }
@@ -257,8 +261,8 @@ static void transport_failed(struct ks_kube_request *r, const struct ks_http_res
     request_end(r, &failure);
 }
 
-/* Whether the endpoint as a whole may be away: a balancer without servers, a server that shuts down. A dead aggregated
- * API answers 503 as well, therefore this only makes the gate look. */
+/* Whether the endpoint as a whole may be away: a balancer without servers, a server that shuts
+ * down. A dead aggregated API answers 503 as well, therefore this only makes the gate look. */
 static bool is_suspicious(const struct ks_kube_failure *failure)
 {
     if (failure->http_status == 502 || failure->http_status == 503)
@@ -405,7 +409,8 @@ static void waiting_fail(struct ks_list *list, ks_rc rc, const struct ks_error *
         request_fail(request_of(ks_list_pop(&failing)), rc, err);
 }
 
-/* One request at a time, as a credential is lent until the next look at it. Whether there may be more to do. */
+/* One request at a time, as a credential is lent until the next look at it. Whether there may be
+ * more to do. */
 static bool waiting_send_one(struct ks_kube *kube, ks_kube_pace pace)
 {
     struct ks_list *list = &kube->waiting[pace];

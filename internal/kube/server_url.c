@@ -2,8 +2,8 @@
 /*
  * Server URLs: cut into scheme, authority and prefix, each checked, then put together again.
  *
- * Invariant: what comes out has no byte that could end a header or a request line, and no user name: credentials
- * come from the user's stanza alone.
+ * Invariant: what comes out has no byte that could end a header or a request line, and no user
+ * name: credentials come from the user's stanza alone.
  *
  * Thread: any.  It does not resolve names.
  */
@@ -60,8 +60,8 @@ static bool is_authority(struct ks_str a)
         a = ks_str_sub(a, (size_t)close + 1, a.len);
         if (a.len && a.ptr[0] != ':')
             return false;
-        return !a.len || (ks_str_to_int64(ks_str_sub(a, 1, a.len), &port) && port > 0 &&
-                          port <= 65535);
+        return !a.len ||
+               (ks_str_to_int64(ks_str_sub(a, 1, a.len), &port) && port > 0 && port <= 65535);
     }
     colon = ks_str_chr(a, ':');
     if (colon >= 0) {

@@ -15,8 +15,9 @@
 typedef enum { KS_SERVER_URL_HTTP, KS_SERVER_URL_HTTPS } ks_server_url_scheme;
 
 /*
- * scheme://host[:port][/prefix]: the prefix is kept, slashes at its end, query and fragment are dropped. To be freed
- * with ks_free. KS_RC_CONFIG for anything that is no such URL, and for one with a user name in it.
+ * scheme://host[:port][/prefix]: the prefix is kept, slashes at its end, query and fragment are
+ * dropped. To be freed with ks_free. KS_RC_CONFIG for anything that is no such URL, and for one
+ * with a user name in it.
  */
 KS_MUST_USE ks_rc ks_server_url_normalize(struct ks_str text, ks_server_url_scheme fallback,
                                           char **out, struct ks_error *err);

@@ -2,8 +2,8 @@
 /*
  * Typed fields of kubeconfig entries.
  *
- * A field of the wrong type is an error, as it is for kubectl: a token that YAML reads as a number has lost its
- * leading zeros already, and guessing would send another credential than was meant.
+ * A field of the wrong type is an error, as it is for kubectl: a token that YAML reads as a number
+ * has lost its leading zeros already, and guessing would send another credential than was meant.
  *
  * Thread: any.
  */

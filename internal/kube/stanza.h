@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One entry of a kubeconfig (a cluster, a user, a context) and typed access to its fields. Private to the kubeconfig
- * reader.
+ * One entry of a kubeconfig (a cluster, a user, a context) and typed access to its fields. Private
+ * to the kubeconfig reader.
  *
  * Thread: any; reads files where the entry names some.  Owns: nothing.  Limits: 1 MiB a file.
  *
@@ -40,8 +40,8 @@ KS_MUST_USE ks_rc ks_stanza_flag(const struct ks_stanza *stanza, const char *key
 /* As text; made relative to the file's folder. */
 KS_MUST_USE ks_rc ks_stanza_path(const struct ks_stanza *stanza, const char *key, char **out,
                                  struct ks_error *err);
-/* KEY names a file, KEY-data holds base64; both at once are an error. The content comes out for either, the path for
- * a file. */
+/* KEY names a file, KEY-data holds base64; both at once are an error. The content comes out for
+ * either, the path for a file. */
 KS_MUST_USE ks_rc ks_stanza_pem(const struct ks_stanza *stanza, const char *key, char **out_path,
                                 char **out_pem, struct ks_error *err);
 
@@ -53,8 +53,8 @@ char **ks_texts_free(char **texts);
 /* What the entry says, into config. */
 KS_MUST_USE ks_rc ks_stanza_read_cluster(const struct ks_stanza *stanza,
                                          struct ks_kube_config *config, struct ks_error *err);
-KS_MUST_USE ks_rc ks_stanza_read_user(const struct ks_stanza *stanza,
-                                      struct ks_kube_config *config, struct ks_error *err);
+KS_MUST_USE ks_rc ks_stanza_read_user(const struct ks_stanza *stanza, struct ks_kube_config *config,
+                                      struct ks_error *err);
 /* The user's exec member; `cluster` is for provideClusterInfo. */
 KS_MUST_USE ks_rc ks_stanza_read_exec(const struct ks_stanza *user, const struct ks_stanza *cluster,
                                       struct ks_kube_config *config, struct ks_error *err);

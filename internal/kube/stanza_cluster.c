@@ -32,8 +32,8 @@ static ks_rc server_read(const struct ks_stanza *s, struct ks_kube_config *confi
 {
     KS_CLEANUP(ks_freep) char *server = NULL;
     struct ks_error why = {0};
-    bool has_tls = config->ca_pem || config->ca_file || config->tls_server_name ||
-                   config->is_insecure;
+    bool has_tls =
+        config->ca_pem || config->ca_file || config->tls_server_name || config->is_insecure;
     ks_rc rc = ks_stanza_text(s, "server", &server, err);
 
     if (rc)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user's exec member: which program gives the credential, and what it is told. shared/spec: informers 4.4.
+ * A user's exec member: which program gives the credential, and what it is told. shared/spec:
+ * informers 4.4.
  *
  * Thread: any.
  */
@@ -24,8 +25,8 @@ static ks_rc version_read(const struct ks_stanza *s, struct ks_exec_config *exec
 
     if (rc)
         return rc;
-    if (!exec->api_version || (strcmp(exec->api_version, v1) != 0 &&
-                               strcmp(exec->api_version, v1beta1) != 0))
+    if (!exec->api_version ||
+        (strcmp(exec->api_version, v1) != 0 && strcmp(exec->api_version, v1beta1) != 0))
         return ks_stanza_fail(s, err, "exec.apiVersion has to be %s or %s", v1, v1beta1);
     return KS_RC_OK;
 }
@@ -43,8 +44,9 @@ static ks_rc mode_check(const struct ks_stanza *s, const struct ks_exec_config *
     if (!mode || strcmp(mode, "Never") == 0 || strcmp(mode, "IfAvailable") == 0)
         return KS_RC_OK;
     if (strcmp(mode, "Always") == 0)
-        return ks_stanza_fail(s, err, "the exec plugin wants a terminal (interactiveMode Always), "
-                                      "which a service has not");
+        return ks_stanza_fail(s, err,
+                              "the exec plugin wants a terminal (interactiveMode Always), "
+                              "which a service has not");
     return ks_stanza_fail(s, err, "exec.interactiveMode has to be Never, IfAvailable or Always");
 }
 
@@ -115,8 +117,7 @@ static struct ks_str extension_of(const struct ks_stanza *cluster)
 {
     struct ks_json_value list = ks_json_get(cluster->map, "extensions");
 
-    for (struct ks_json_value v = ks_json_first(list); !ks_json_is_absent(v);
-         v = ks_json_next(v)) {
+    for (struct ks_json_value v = ks_json_first(list); !ks_json_is_absent(v); v = ks_json_next(v)) {
         if (ks_str_is(ks_json_lenient_str(v, "name", ""), CLUSTER_EXTENSION))
             return ks_json_raw(ks_json_get(v, "extension"));
     }

@@ -2,7 +2,8 @@
 /*
  * A kubeconfig's user entry, all but its exec member: token, password, certificate, impersonation.
  *
- * Everything that will stand in a header is checked here, where the message can still name the entry.
+ * Everything that will stand in a header is checked here, where the message can still name the
+ * entry.
  *
  * Thread: any; reads certificate and key files, not the token file: that is read when it is needed.
  */
@@ -21,8 +22,9 @@ static ks_rc token_read(const struct ks_stanza *s, struct ks_kube_config *config
     if (!rc)
         rc = ks_stanza_path(s, "tokenFile", &config->token_file, err);
     if (!rc && config->token && !ks_token_is_valid(ks_str_from(config->token)))
-        rc = ks_stanza_fail(s, err, "token has characters that no bearer token may have, or is "
-                                    "longer than 16 KiB");
+        rc = ks_stanza_fail(s, err,
+                            "token has characters that no bearer token may have, or is "
+                            "longer than 16 KiB");
     return rc;
 }
 
@@ -47,8 +49,7 @@ static ks_rc password_read(const struct ks_stanza *s, struct ks_kube_config *con
 static ks_rc certificate_read(const struct ks_stanza *s, struct ks_kube_config *config,
                               struct ks_error *err)
 {
-    ks_rc rc =
-        ks_stanza_pem(s, "client-certificate", &config->cert_file, &config->cert_pem, err);
+    ks_rc rc = ks_stanza_pem(s, "client-certificate", &config->cert_file, &config->cert_pem, err);
     bool has_cert, has_key;
 
     if (!rc)
@@ -96,8 +97,9 @@ static ks_rc extra_read(const struct ks_stanza *s, struct ks_kube_config *config
             struct ks_str text = {0};
 
             if (n >= 2 * MAX_EXTRA || !ks_json_to_str(v, &text) || !ks_identity_is_valid(text))
-                return ks_stanza_fail(s, err, "as-user-extra has a value that cannot stand in a "
-                                              "header, or more than %d",
+                return ks_stanza_fail(s, err,
+                                      "as-user-extra has a value that cannot stand in a "
+                                      "header, or more than %d",
                                       MAX_EXTRA);
             config->as_extra[n] = ks_str_dup(key);
             config->as_extra[n + 1] = ks_str_dup(text);
@@ -145,7 +147,8 @@ ks_rc ks_stanza_read_user(const struct ks_stanza *s, struct ks_kube_config *conf
     if (!rc)
         rc = impersonation_read(s, config, err);
     if (!rc && ks_json_type_of(ks_json_get(s->map, "auth-provider")) == KS_JSON_MAP)
-        rc = ks_stanza_fail(s, err, "auth-provider was removed from Kubernetes: use the cloud "
-                                    "provider's exec plugin");
+        rc = ks_stanza_fail(s, err,
+                            "auth-provider was removed from Kubernetes: use the cloud "
+                            "provider's exec plugin");
     return rc;
 }

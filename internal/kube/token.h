@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may stand in a credential's header. Header bytes are checked nowhere else on the way out: libcurl passes CR
- * and LF on, and a second header could impersonate anybody (shared/spec: informers 5.6).
+ * What may stand in a credential's header. Header bytes are checked nowhere else on the way out:
+ * libcurl passes CR and LF on, and a second header could impersonate anybody (shared/spec:
+ * informers 5.6).
  *
  * Thread: any.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layer: kube */
 /*
- * Discovery documents from anywhere. The first line is a name to look up, the rest is taken as each of the documents.
- * What is found has to be fit for a URL.
+ * Discovery documents from anywhere. The first line is a name to look up, the rest is taken as each
+ * of the documents. What is found has to be fit for a URL.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -41,7 +41,8 @@ static void catalog_fill(struct ks_catalog *catalog, struct ks_str text)
     if (ks_catalog_add_document(catalog, KS_CATALOG_CORE, text, NULL) &&
         ks_catalog_add_document(catalog, KS_CATALOG_GROUPS, text, NULL) &&
         !ks_catalog_add_document(catalog, KS_CATALOG_CORE,
-                                 KS_LIT("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}"), NULL) &&
+                                 KS_LIT("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}"),
+                                 NULL) &&
         ks_catalog_version_at(catalog, 0, &freshness) &&
         ks_catalog_add_resources(catalog, 0, text, NULL))
         ks_catalog_set_stale(catalog, 0);

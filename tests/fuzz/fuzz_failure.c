@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layer: kube */
 /*
- * Error bodies from anywhere. The first two bytes choose the HTTP status. Every result has a code, and a message
- * without control bytes.
+ * Error bodies from anywhere. The first two bytes choose the HTTP status. Every result has a code,
+ * and a message without control bytes.
  */
 #include <assert.h>
 #include <stdint.h>

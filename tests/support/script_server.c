@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scripted server: one thread polls the listening socket, a wake-up pipe and the connections. What the test says
- * goes through one lock; a request is answered under it, so that a count and an answer always belong together.
+ * The scripted server: one thread polls the listening socket, a wake-up pipe and the connections.
+ * What the test says goes through one lock; a request is answered under it, so that a count and an
+ * answer always belong together.
  *
  * It does not: read bodies, keep more than one request of a connection, or speak HTTP/2.
  */
@@ -98,7 +99,8 @@ static const char *header_of(const char *head, const char *name)
 {
     size_t len = strlen(name);
 
-    for (const char *line = strstr(head, "\r\n"); line && line[2]; line = strstr(line + 2, "\r\n")) {
+    for (const char *line = strstr(head, "\r\n"); line && line[2];
+         line = strstr(line + 2, "\r\n")) {
         if (strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':')
             return line + 2 + len + 1 + strspn(line + 2 + len + 1, " ");
     }
@@ -192,7 +194,8 @@ static size_t polls_fill(const struct script_server *s, struct pollfd *polls)
     return n;
 }
 
-/* From the last to the first, as closing one moves the last into its place. Only those polled are looked at. */
+/* From the last to the first, as closing one moves the last into its place. Only those polled are
+ * looked at. */
 static void polls_serve(struct script_server *s, const struct pollfd *polls, size_t count)
 {
     char byte;

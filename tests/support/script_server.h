@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server that says what a test told it to: HTTP/1.1 without TLS on loopback, one answer a path, on a thread of its
- * own. For tests of what stands above the transport; h2server.h is for the transport itself.
+ * A server that says what a test told it to: HTTP/1.1 without TLS on loopback, one answer a path,
+ * on a thread of its own. For tests of what stands above the transport; h2server.h is for the
+ * transport itself.
  *
  * Thread: functions are called from the test's thread, and have taken effect when they return.
  * Limits: 64 answers, 512 remembered requests, 64 connections.
@@ -19,7 +20,7 @@ struct script_answer {
     int status;
     const char *body;    /* NULL: none */
     const char *headers; /* "Name: value\r\n..." or NULL; Content-Length is added */
-    const char *accept;  /* NULL: for any request; else only for those whose Accept begins with it */
+    const char *accept; /* NULL: for any request; else only for those whose Accept begins with it */
 };
 
 /* Fails the test when it cannot listen. */
@@ -28,8 +29,8 @@ void script_server_stop(struct script_server *s);
 /* "http://127.0.0.1:port" */
 const char *script_server_url(const struct script_server *s);
 
-/* Replaces the answer for the same path and accept. A path without an answer gets 404 in plain text. A status of 0
- * closes the connection without an answer. */
+/* Replaces the answer for the same path and accept. A path without an answer gets 404 in plain
+ * text. A status of 0 closes the connection without an answer. */
 void script_server_set(struct script_server *s, const struct script_answer *answer);
 /* Closes the listening socket and all connections; true opens it again on the same port. */
 void script_server_set_up(struct script_server *s, bool is_up);

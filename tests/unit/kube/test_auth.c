@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credentials: each source, rotation, expiry, refusal. Plugins are small shell scripts that the tests write.
+ * Credentials: each source, rotation, expiry, refusal. Plugins are small shell scripts that the
+ * tests write.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -396,11 +397,12 @@ static void plugins_are_told_what_they_need(void **state)
     char *env[] = {(char[]){"GIVEN=token"}, (char[]){"HOME=/overridden"}, NULL};
     char *args[] = {(char[]){"a b"}, NULL};
 
-    plugin_set(f, "[ \"$1\" = 'a b' ] && [ \"$HOME\" = /overridden ] && "
-                  "[ \"$KUBERNETES_EXEC_INFO\" = '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API
-                  "\",\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"s\"}}}' ] && "
-                  "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API
-                  "\",\"status\":{\"token\":\"'$GIVEN'\"}}'");
+    plugin_set(f,
+               "[ \"$1\" = 'a b' ] && [ \"$HOME\" = /overridden ] && "
+               "[ \"$KUBERNETES_EXEC_INFO\" = '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API
+               "\",\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"s\"}}}' ] && "
+               "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API
+               "\",\"status\":{\"token\":\"'$GIVEN'\"}}'");
     f->exec.env = env;
     f->exec.args = args;
     f->exec.cluster_json = (char[]){"{\"server\":\"s\"}"};
@@ -437,7 +439,8 @@ static void freeing_ends_the_run(void **state)
     assert_int_equal(f->changes, 0);
 }
 
-#define CREDENTIAL(status) "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API "\",\"status\":" status "}"
+#define CREDENTIAL(status)                                                                         \
+    "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" API "\",\"status\":" status "}"
 
 static void answers_of_plugins_are_checked(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Discovery documents of a real server, both forms, and of odd ones; looking up by name and by kind.
+ * Discovery documents of a real server, both forms, and of odd ones; looking up by name and by
+ * kind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,14 +125,16 @@ static void names_as_users_type_them(void **state)
     assert_string_equal(by_name(c, "pods.v1."), "pods.v1.");
     assert_string_equal(by_name(c, "svc"), "services.v1.");
     assert_string_equal(by_name(c, "no"), "nodes.v1. cluster");
-    assert_string_equal(by_name(c, "crd"), "customresourcedefinitions.v1.apiextensions.k8s.io cluster");
+    assert_string_equal(by_name(c, "crd"),
+                        "customresourcedefinitions.v1.apiextensions.k8s.io cluster");
     assert_string_equal(by_name(c, "widgets.example.dev"), "widgets.v1.example.dev");
     assert_string_equal(by_name(c, "widget.v1.example.dev"), "widgets.v1.example.dev");
     /* Events are in two groups, and the core group wins for names, as with kubectl. */
     assert_string_equal(by_name(c, "events"), "events.v1.");
     assert_string_equal(by_name(c, "ev.events.k8s.io"), "events.v1.events.k8s.io");
     assert_string_equal(by_name(c, "hpa"), "horizontalpodautoscalers.v2.autoscaling");
-    assert_string_equal(by_name(c, "hpa.v1.autoscaling"), "horizontalpodautoscalers.v1.autoscaling");
+    assert_string_equal(by_name(c, "hpa.v1.autoscaling"),
+                        "horizontalpodautoscalers.v1.autoscaling");
     ks_catalog_free(c);
 }
 
@@ -186,13 +189,15 @@ static void verbs_are_known(void **state)
     struct ks_resource *r = NULL;
 
     (void)state;
-    assert_int_equal(
-        ks_catalog_find(c, &(struct ks_mapper_query){.name = KS_LIT("componentstatuses")}, &r, NULL),
-        KS_RC_OK);
+    assert_int_equal(ks_catalog_find(c,
+                                     &(struct ks_mapper_query){.name = KS_LIT("componentstatuses")},
+                                     &r, NULL),
+                     KS_RC_OK);
     assert_true(r->can_list);
     assert_false(r->can_watch);
-    assert_int_equal(ks_catalog_find(c, &(struct ks_mapper_query){.name = KS_LIT("bindings")}, &r, NULL),
-                     KS_RC_OK);
+    assert_int_equal(
+        ks_catalog_find(c, &(struct ks_mapper_query){.name = KS_LIT("bindings")}, &r, NULL),
+        KS_RC_OK);
     assert_false(r->can_list);
     ks_catalog_free(c);
 }
@@ -253,16 +258,15 @@ static void the_legacy_form_says_the_same(void **state)
     ks_catalog_free(c);
 }
 
-#define GROUP(name, versions)                                                                      \
-    "{\"metadata\":{\"name\":\"" name "\"},\"versions\":[" versions "]}"
+#define GROUP(name, versions) "{\"metadata\":{\"name\":\"" name "\"},\"versions\":[" versions "]}"
 #define VERSION(name, freshness, resources)                                                        \
     "{\"version\":\"" name "\",\"freshness\":\"" freshness "\",\"resources\":[" resources "]}"
 #define RESOURCE(plural, kind)                                                                     \
     "{\"resource\":\"" plural "\",\"responseKind\":{\"kind\":\"" kind                              \
     "\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}"
 #define DOCUMENT(groups)                                                                           \
-    "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/v2\",\"items\":["    \
-    groups "]}"
+    "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/"                    \
+    "v2\",\"items\":[" groups "]}"
 
 static void several_groups_are_ambiguous(void **state)
 {
@@ -271,10 +275,15 @@ static void several_groups_are_ambiguous(void **state)
     (void)state;
     text_add(c, KS_CATALOG_CORE,
              DOCUMENT(GROUP("", VERSION("v1", "Current", RESOURCE("services", "Service")))));
-    text_add(c, KS_CATALOG_GROUPS,
-             DOCUMENT(GROUP("a.io", VERSION("v1", "Current", RESOURCE("clusters", "Cluster"))) ","
-                      GROUP("b.io", VERSION("v1", "Current", RESOURCE("clusters", "Cluster"))) ","
-                      GROUP("k.dev", VERSION("v1", "Current", RESOURCE("services", "Service")))));
+    text_add(
+        c, KS_CATALOG_GROUPS,
+        DOCUMENT(GROUP("a.io", VERSION("v1", "Current", RESOURCE("clusters", "Cluster"))) "," GROUP(
+            "b.io",
+            VERSION("v1", "Current",
+                    RESOURCE("clusters", "Cluster"))) "," GROUP("k.dev",
+                                                                VERSION("v1", "Current",
+                                                                        RESOURCE("services",
+                                                                                 "Service")))));
     assert_string_equal(by_name(c, "clusters"), "ambiguous");
     assert_non_null(strstr(message(c, "cluster"), "clusters.a.io, clusters.b.io"));
     assert_string_equal(by_name(c, "clusters.b.io"), "clusters.v1.b.io");
@@ -290,11 +299,16 @@ static void what_can_be_watched_wins(void **state)
     struct ks_catalog *c = catalog_new();
 
     (void)state;
-    text_add(c, KS_CATALOG_GROUPS,
-             DOCUMENT(GROUP("m.io", VERSION("v1", "Current",
-                                            "{\"resource\":\"pods\",\"responseKind\":{\"kind\":"
-                                            "\"PodMetrics\"},\"verbs\":[\"list\"]}")) ","
-                      GROUP("n.io", VERSION("v1", "Current", RESOURCE("pods", "Pod")))));
+    text_add(
+        c, KS_CATALOG_GROUPS,
+        DOCUMENT(GROUP(
+            "m.io",
+            VERSION("v1", "Current",
+                    "{\"resource\":\"pods\",\"responseKind\":{\"kind\":"
+                    "\"PodMetrics\"},\"verbs\":[\"list\"]}")) "," GROUP("n.io",
+                                                                        VERSION("v1", "Current",
+                                                                                RESOURCE("pods",
+                                                                                         "Pod")))));
     assert_string_equal(by_name(c, "pods"), "pods.v1.n.io");
     assert_string_equal(by_name(c, "PodMetrics"), "pods.v1.m.io cluster");
     ks_catalog_free(c);
@@ -305,10 +319,10 @@ static void versions_in_server_order(void **state)
     struct ks_catalog *c = catalog_new();
 
     (void)state;
-    text_add(c, KS_CATALOG_GROUPS,
-             DOCUMENT(GROUP("g.io", VERSION("v2", "Current", RESOURCE("as", "A")) ","
-                                    VERSION("v1", "Current",
-                                            RESOURCE("as", "A") "," RESOURCE("bs", "B")))));
+    text_add(
+        c, KS_CATALOG_GROUPS,
+        DOCUMENT(GROUP("g.io", VERSION("v2", "Current", RESOURCE("as", "A")) "," VERSION(
+                                   "v1", "Current", RESOURCE("as", "A") "," RESOURCE("bs", "B")))));
     assert_string_equal(by_kind(c, "g.io", NULL, "A"), "as.v2.g.io");
     assert_string_equal(by_kind(c, "g.io", "v1", "A"), "as.v1.g.io");
     assert_string_equal(by_kind(c, "g.io", NULL, "B"), "bs.v1.g.io");
@@ -338,8 +352,8 @@ static void a_version_that_answers_comes_before_a_stale_one(void **state)
 
     (void)state;
     text_add(c, KS_CATALOG_GROUPS,
-             DOCUMENT(GROUP("g.io", VERSION("v2", "Stale", RESOURCE("as", "A")) ","
-                                    VERSION("v1", "Current", RESOURCE("as", "A")))));
+             DOCUMENT(GROUP("g.io", VERSION("v2", "Stale", RESOURCE("as", "A")) "," VERSION(
+                                        "v1", "Current", RESOURCE("as", "A")))));
     assert_string_equal(by_name(c, "as"), "as.v1.g.io");
     assert_string_equal(by_name(c, "as.v2.g.io"), "as.v2.g.io");
     ks_catalog_free(c);
@@ -363,17 +377,19 @@ static void unchanged_halves_are_moved(void **state)
 static void odd_entries_are_left_out(void **state)
 {
     static const char odd[] =
-        DOCUMENT("1," GROUP("bad/group", VERSION("v1", "Current", RESOURCE("xs", "X"))) ","
-                 GROUP("g.io", "[],{\"version\":\"v/1\"}," VERSION("v1", "Current",
-                     "null,{},{\"resource\":\"only-subs\",\"responseKind\":null,\"verbs\":[]},"
-                     "{\"resource\":\"../x\",\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":\"..\",\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":\"a b\",\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":\"x?y\",\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":\"x\\u0000\",\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":7,\"responseKind\":{\"kind\":\"X\"}},"
-                     "{\"resource\":\"oks\",\"singularResource\":7,\"shortNames\":[1,\"o k\",\"ok\"],"
-                     "\"responseKind\":{\"kind\":\"Ok\"},\"verbs\":\"list\"}")));
+        DOCUMENT("1," GROUP("bad/group", VERSION("v1", "Current", RESOURCE("xs", "X"))) "," GROUP(
+            "g.io",
+            "[],{\"version\":\"v/1\"}," VERSION(
+                "v1", "Current",
+                "null,{},{\"resource\":\"only-subs\",\"responseKind\":null,\"verbs\":[]},"
+                "{\"resource\":\"../x\",\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":\"..\",\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":\"a b\",\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":\"x?y\",\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":\"x\\u0000\",\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":7,\"responseKind\":{\"kind\":\"X\"}},"
+                "{\"resource\":\"oks\",\"singularResource\":7,\"shortNames\":[1,\"o k\",\"ok\"],"
+                "\"responseKind\":{\"kind\":\"Ok\"},\"verbs\":\"list\"}")));
     struct ks_catalog *c = catalog_new();
 
     (void)state;
@@ -386,17 +402,21 @@ static void odd_entries_are_left_out(void **state)
 static void other_documents_are_refused(void **state)
 {
     static const char *const texts[] = {
-        "", "[]", "{}", "<html>", "{\"kind\":\"Status\",\"message\":\"no\"}",
-        "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}", "{\"kind\":\"APIGroupDiscoveryList\"",
+        "",
+        "[]",
+        "{}",
+        "<html>",
+        "{\"kind\":\"Status\",\"message\":\"no\"}",
+        "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}",
+        "{\"kind\":\"APIGroupDiscoveryList\"",
     };
     struct ks_catalog *c = catalog_new();
     struct ks_error err = {0};
 
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(texts); i++)
-        assert_int_equal(
-            ks_catalog_add_document(c, KS_CATALOG_GROUPS, ks_str_from(texts[i]), &err),
-            KS_RC_PROTOCOL);
+        assert_int_equal(ks_catalog_add_document(c, KS_CATALOG_GROUPS, ks_str_from(texts[i]), &err),
+                         KS_RC_PROTOCOL);
     assert_int_equal(ks_catalog_count(c), 0);
     ks_catalog_free(c);
 }
@@ -409,13 +429,15 @@ static void resources_have_a_ceiling(void **state)
 
     (void)state;
     ks_buf_init(&text, (size_t)8 << 20);
-    assert_int_equal(ks_buf_append_str(&text, KS_LIT("{\"kind\":\"APIGroupDiscoveryList\",\"items\":["
-                                                     "{\"metadata\":{\"name\":\"g\"},\"versions\":["
-                                                     "{\"version\":\"v1\",\"resources\":[{}")),
-                     KS_RC_OK);
+    assert_int_equal(
+        ks_buf_append_str(&text, KS_LIT("{\"kind\":\"APIGroupDiscoveryList\",\"items\":["
+                                        "{\"metadata\":{\"name\":\"g\"},\"versions\":["
+                                        "{\"version\":\"v1\",\"resources\":[{}")),
+        KS_RC_OK);
     for (int i = 0; i <= KS_CATALOG_MAX_RESOURCES; i++)
-        assert_int_equal(ks_buf_appendf(&text, ",{\"resource\":\"r%d\",\"responseKind\":{\"kind\":\"R\"}}", i),
-                         KS_RC_OK);
+        assert_int_equal(
+            ks_buf_appendf(&text, ",{\"resource\":\"r%d\",\"responseKind\":{\"kind\":\"R\"}}", i),
+            KS_RC_OK);
     assert_int_equal(ks_buf_append_str(&text, KS_LIT("]}]}]}")), KS_RC_OK);
     assert_int_equal(ks_catalog_add_document(c, KS_CATALOG_GROUPS, ks_buf_str(&text), &err),
                      KS_RC_LIMIT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client against servers that do what the test says: answers, refusals, outages, credentials, cancelling.
+ * The client against servers that do what the test says: answers, refusals, outages, credentials,
+ * cancelling.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,9 +217,12 @@ static void answers_arrive_whole(void **state)
     struct fixture *f = *state;
     struct call c = {0};
 
-    script_server_set(f->server, &(struct script_answer){
-                                     .path = "/api", .status = 200, .body = "{\"kind\":\"X\"}",
-                                     .headers = "ETag: \"e1\"\r\nContent-Type: application/json\r\n"});
+    script_server_set(
+        f->server,
+        &(struct script_answer){.path = "/api",
+                                .status = 200,
+                                .body = "{\"kind\":\"X\"}",
+                                .headers = "ETag: \"e1\"\r\nContent-Type: application/json\r\n"});
     call_start(f, &c, "/api");
     turn_until(f, &c.ends, 1);
     assert_false(c.has_failed);
@@ -241,14 +245,12 @@ static void not_modified_is_no_failure(void **state)
     struct call c = {0};
 
     script_server_set(f->server, &(struct script_answer){.path = "/api", .status = 304});
-    assert_int_equal(
-        ks_kube_request_start(f->kube,
-                              &(struct ks_kube_request_config){.path = "/api",
-                                                               .if_none_match = "\"e1\"",
-                                                               .ops = &ops,
-                                                               .ctx = &c},
-                              &c.request, NULL),
-        KS_RC_OK);
+    assert_int_equal(ks_kube_request_start(
+                         f->kube,
+                         &(struct ks_kube_request_config){
+                             .path = "/api", .if_none_match = "\"e1\"", .ops = &ops, .ctx = &c},
+                         &c.request, NULL),
+                     KS_RC_OK);
     turn_until(f, &c.ends, 1);
     assert_false(c.has_failed);
     assert_int_equal(c.http_status, 304);
@@ -260,13 +262,15 @@ static void refusals_are_classified(void **state)
     struct fixture *f = *state;
     struct call c = {0}, d = {0}, e = {0};
 
-    script_server_set(f->server,
-                      &(struct script_answer){.path = "/busy", .status = 429,
-                                              .headers = "Retry-After: 90\r\n",
-                                              .body = "{\"kind\":\"Status\",\"message\":\"slow down\","
-                                                      "\"reason\":\"TooManyRequests\",\"code\":429}"});
-    script_server_set(f->server, &(struct script_answer){.path = "/moved", .status = 301,
-                                                         .headers = "Location: /api\r\n"});
+    script_server_set(
+        f->server, &(struct script_answer){.path = "/busy",
+                                           .status = 429,
+                                           .headers = "Retry-After: 90\r\n",
+                                           .body = "{\"kind\":\"Status\",\"message\":\"slow down\","
+                                                   "\"reason\":\"TooManyRequests\",\"code\":429}"});
+    script_server_set(
+        f->server,
+        &(struct script_answer){.path = "/moved", .status = 301, .headers = "Location: /api\r\n"});
     call_start(f, &c, "/busy");
     call_start(f, &d, "/nothing");
     call_start(f, &e, "/moved");
@@ -364,7 +368,8 @@ static void one_dead_api_does_not_stop_the_others(void **state)
     struct fixture *f = *state;
     struct call dead = {0}, alive = {0};
 
-    script_server_set(f->server, &(struct script_answer){.path = "/apis/dead/v1", .status = 503,
+    script_server_set(f->server, &(struct script_answer){.path = "/apis/dead/v1",
+                                                         .status = 503,
                                                          .body = "service unavailable"});
     script_server_set(f->server,
                       &(struct script_answer){.path = "/api", .status = 200, .body = "{}"});
@@ -386,8 +391,10 @@ static void a_balancer_without_servers_is_an_outage(void **state)
     struct call first = {0}, second = {0};
     struct ks_error err = {0};
 
-    script_server_set(f->server, &(struct script_answer){.path = "/api", .status = 503, .body = "<h1>"});
-    script_server_set(f->server, &(struct script_answer){.path = "/version", .status = 503, .body = "<h1>"});
+    script_server_set(f->server,
+                      &(struct script_answer){.path = "/api", .status = 503, .body = "<h1>"});
+    script_server_set(f->server,
+                      &(struct script_answer){.path = "/version", .status = 503, .body = "<h1>"});
     call_start(f, &first, "/api");
     turn_until(f, &first.ends, 1);
     turn_some(f);
@@ -418,14 +425,13 @@ static void bodies_are_sent(void **state)
 
     script_server_set(f->server,
                       &(struct script_answer){.path = "/review", .status = 201, .body = "{}"});
-    assert_int_equal(ks_kube_request_start(f->kube,
-                                           &(struct ks_kube_request_config){.method = "POST",
-                                                                            .path = "/review",
-                                                                            .body = KS_LIT("{}"),
-                                                                            .ops = &ops,
-                                                                            .ctx = &c},
-                                           &c.request, NULL),
-                     KS_RC_OK);
+    assert_int_equal(
+        ks_kube_request_start(
+            f->kube,
+            &(struct ks_kube_request_config){
+                .method = "POST", .path = "/review", .body = KS_LIT("{}"), .ops = &ops, .ctx = &c},
+            &c.request, NULL),
+        KS_RC_OK);
     turn_until(f, &c.ends, 1);
     assert_false(c.has_failed);
     assert_int_equal(c.http_status, 201);
@@ -548,7 +554,8 @@ static void a_changed_ca_file_makes_new_connections(void **state)
     turn_some(f);
     for (int i = 0; i < 200 && h2server_count(f->tls).connections > 1; i++)
         ks_loop_turn_wait(f->loop, 5);
-    assert_int_equal(h2server_count(f->tls).connections, 1); /* the old one went with its last request */
+    assert_int_equal(h2server_count(f->tls).connections,
+                     1); /* the old one went with its last request */
 }
 
 static void unusable_configurations_are_refused(void **state)

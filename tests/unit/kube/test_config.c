@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kubeconfigs: precedence, merging, paths, every field, every way to get it wrong; the in-cluster account.
+ * Kubeconfigs: precedence, merging, paths, every field, every way to get it wrong; the in-cluster
+ * account.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,9 +64,9 @@ static const char *in_folder(const struct folder *f, const char *name)
     return path;
 }
 
-static const char *const names[] = {"config",    "a",       "b",       "ca.pem", "cert.pem",
-                                    "key.pem",   "token",   "ca.crt",  "namespace",
-                                    ".kube/config", "sub/config", "sub/ca.pem"};
+static const char *const names[] = {
+    "config", "a",      "b",         "ca.pem",       "cert.pem",   "key.pem",
+    "token",  "ca.crt", "namespace", ".kube/config", "sub/config", "sub/ca.pem"};
 
 static int teardown(void **state)
 {
@@ -124,9 +125,10 @@ static const char *refused(const char *path, const char *context, ks_rc want)
 #define CONTEXT(name, cluster, user)                                                               \
     "- name: " name "\n  context: {cluster: " cluster ", user: " user "}\n"
 #define ONE(cluster_fields, user_fields)                                                           \
-    HEAD "current-context: here\ncontexts:\n" CONTEXT("here", "c", "u")                            \
-    "clusters:\n- name: c\n  cluster: {server: \"https://h:6443\"" cluster_fields "}\n"            \
-    "users:\n- name: u\n  user: {" user_fields "}\n"
+    HEAD "current-context: here\ncontexts:\n" CONTEXT(                                             \
+        "here", "c",                                                                               \
+        "u") "clusters:\n- name: c\n  cluster: {server: \"https://h:6443\"" cluster_fields "}\n"   \
+             "users:\n- name: u\n  user: {" user_fields "}\n"
 
 static struct ks_kube_config *parse(const char *text)
 {
@@ -161,10 +163,10 @@ static void assert_says(const char *message, const char *part)
 
 static void the_usual_fields(void **state)
 {
-    struct ks_kube_config *c = parse(
-        ONE(", tls-server-name: api.internal, certificate-authority-data: Q0E=, "
-            "proxy-url: \"socks5://p:1080\", disable-compression: true, unknown: 1",
-            "client-certificate-data: Q0VSVA==, client-key-data: S0VZ"));
+    struct ks_kube_config *c =
+        parse(ONE(", tls-server-name: api.internal, certificate-authority-data: Q0E=, "
+                  "proxy-url: \"socks5://p:1080\", disable-compression: true, unknown: 1",
+                  "client-certificate-data: Q0VSVA==, client-key-data: S0VZ"));
 
     (void)state;
     assert_string_equal(c->origin, "/etc/kube/config, context here");
@@ -207,7 +209,8 @@ static void bare_hosts_get_a_scheme(void **state)
     assert_string_equal(c->server, "http://h:8001");
     ks_kube_config_free(c);
     c = parse(HEAD "current-context: x\ncontexts:\n- name: x\n  context: {cluster: c}\n"
-                   "clusters:\n- name: c\n  cluster: {server: \"h:8001/p/\", insecure-skip-tls-verify: true}\n");
+                   "clusters:\n- name: c\n  cluster: {server: \"h:8001/p/\", "
+                   "insecure-skip-tls-verify: true}\n");
     assert_string_equal(c->server, "https://h:8001/p");
     assert_true(c->is_insecure);
     ks_kube_config_free(c);
@@ -229,8 +232,9 @@ static void tokens_and_passwords(void **state)
 
 static void impersonation(void **state)
 {
-    struct ks_kube_config *c = parse(ONE("", "token: t, as: ann, as-uid: \"7\", as-groups: [dev, ops], "
-                                             "as-user-extra: {scopes: [a, b], team: [x]}"));
+    struct ks_kube_config *c =
+        parse(ONE("", "token: t, as: ann, as-uid: \"7\", as-groups: [dev, ops], "
+                      "as-user-extra: {scopes: [a, b], team: [x]}"));
 
     (void)state;
     assert_string_equal(c->as_user, "ann");
@@ -247,7 +251,8 @@ static void impersonation(void **state)
 static void exec_plugins(void **state)
 {
     struct ks_kube_config *c = parse(
-        ONE(", certificate-authority-data: Q0E=, extensions: [{name: client.authentication.k8s.io/exec, "
+        ONE(", certificate-authority-data: Q0E=, extensions: [{name: "
+            "client.authentication.k8s.io/exec, "
             "extension: {audience: me}}]",
             "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./bin/get-token, "
             "args: [-v, \"\"], env: [{name: A, value: \"1=2\"}], installHint: \"apt install it\", "
@@ -266,7 +271,8 @@ static void exec_plugins(void **state)
                         "{\"server\":\"https://h:6443\",\"certificate-authority-data\":\"Q0E=\","
                         "\"config\":{\"audience\":\"me\"}}");
     ks_kube_config_free(c);
-    c = parse(ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: get-token}"));
+    c = parse(
+        ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: get-token}"));
     assert_string_equal(c->exec->command, "get-token");
     assert_null(c->exec->args[0]);
     assert_null(c->exec->env[0]);
@@ -323,7 +329,8 @@ static void mistakes_are_named(void **state)
          "wants a terminal"},
         {ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}"),
          "exec.command is missing"},
-        {ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: x, env: [{name: a=b}]}"),
+        {ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: x, env: "
+                 "[{name: a=b}]}"),
          "exec.env"},
         {ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: x, args: [1]}"),
          "args is no string"},
@@ -333,21 +340,27 @@ static void mistakes_are_named(void **state)
         {"a: [", "is no kubeconfig"},
         {HEAD "current-context: nowhere\ncontexts:\n" CONTEXT("a", "c", "u") CONTEXT("b", "c", "u"),
          "there is no context \"nowhere\" in /etc/kube/config; there is: a, b"},
-        {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c", "u"), "the cluster \"c\", which does not exist"},
-        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {user: u}\n", "it names no cluster"},
-        {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c", "u") "clusters:\n- name: c\n  cluster: "
-              "{server: \"https://h\"}\n",
+        {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c", "u"),
+         "the cluster \"c\", which does not exist"},
+        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {user: u}\n",
+         "it names no cluster"},
+        {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c",
+                                                        "u") "clusters:\n- name: c\n  cluster: "
+                                                             "{server: \"https://h\"}\n",
          "the user \"u\", which does not exist"},
-        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\nclusters:\n- name: c\n  "
+        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\nclusters:\n- "
+              "name: c\n  "
               "cluster: {}\n",
          "server is missing"},
-        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\nclusters:\n- name: c\n  "
+        {HEAD "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c}\nclusters:\n- "
+              "name: c\n  "
               "cluster: {server: \"gopher://h\"}\n",
          "scheme"},
         {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c", "u") CONTEXT("a", "d", "u"),
          "names the context \"a\" twice"},
-        {HEAD "current-context: a\ncontexts:\n" CONTEXT("a", "c", "u") "clusters:\n- name: c\n  cluster: "
-              "{server: \"http://h\"}\nusers:\n- name: u\n  user: {token: t}\n",
+        {HEAD "current-context: a\ncontexts:\n" CONTEXT(
+             "a", "c", "u") "clusters:\n- name: c\n  cluster: "
+                            "{server: \"http://h\"}\nusers:\n- name: u\n  user: {token: t}\n",
          "is not encrypted"},
     };
 
@@ -360,7 +373,8 @@ static void secrets_stay_out_of_messages(void **state)
 {
     (void)state;
     assert_null(strstr(parse_refused(ONE("", "token: \"hunter2 x\"")), "hunter2"));
-    assert_null(strstr(parse_refused(ONE("", "username: a, password: hunter2, token: t")), "hunter2"));
+    assert_null(
+        strstr(parse_refused(ONE("", "username: a, password: hunter2, token: t")), "hunter2"));
     assert_null(strstr(parse_refused("token: hunter2\n\tx"), "hunter2"));
 }
 
@@ -430,9 +444,10 @@ static void the_first_file_wins_whole_entries(void **state)
              HEAD "contexts:\n- name: here\n  context: {cluster: c, user: u, namespace: from-a}\n"
                   "clusters:\n- name: c\n  cluster: {server: \"https://a\"}\n");
     file_put(f, "b",
-             HEAD "current-context: here\ncontexts:\n" CONTEXT("here", "zzz", "zzz") CONTEXT("there", "c", "u")
-                  "clusters:\n- name: c\n  cluster: {server: \"https://b\", tls-server-name: from-b}\n"
-                  "users:\n- name: u\n  user: {token: from-b, tokenFile: t}\n");
+             HEAD "current-context: here\ncontexts:\n" CONTEXT("here", "zzz", "zzz") CONTEXT(
+                 "there", "c", "u") "clusters:\n- name: c\n  cluster: {server: \"https://b\", "
+                                    "tls-server-name: from-b}\n"
+                                    "users:\n- name: u\n  user: {token: from-b, tokenFile: t}\n");
     (void)snprintf(list, sizeof(list), ":%s:%s::%s:%s", in_folder(f, "a"), in_folder(f, "missing"),
                    in_folder(f, "b"), in_folder(f, "a"));
     env_kubeconfig = list;
@@ -447,7 +462,8 @@ static void the_first_file_wins_whole_entries(void **state)
     assert_string_equal(c->ns, "default");
     assert_non_null(strstr(c->origin, "/b, context there"));
     ks_kube_config_free(c);
-    assert_says(refused(NULL, "nowhere", KS_RC_CONFIG), "and the other files; there is: here, here, there");
+    assert_says(refused(NULL, "nowhere", KS_RC_CONFIG),
+                "and the other files; there is: here, here, there");
 }
 
 static void the_home_folder_comes_after_the_environment(void **state)
@@ -554,7 +570,8 @@ static void tortured_parse(void *ctx)
     static const char text[] =
         ONE(", certificate-authority-data: Q0E=, proxy-url: \"http://p\"",
             "as: a, as-groups: [b], as-user-extra: {k: [v]}, exec: {apiVersion: "
-            "client.authentication.k8s.io/v1beta1, command: ./x, args: [a], env: [{name: NAME, value: v}], "
+            "client.authentication.k8s.io/v1beta1, command: ./x, args: [a], env: [{name: NAME, "
+            "value: v}], "
             "provideClusterInfo: true}");
     struct ks_kube_config *config = NULL;
     struct ks_error err = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What refusals mean: the bodies of a real API server, those of older ones, and those of what stands in between.
+ * What refusals mean: the bodies of a real API server, those of older ones, and those of what
+ * stands in between.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,15 +135,15 @@ static void error_events_have_no_http_status(void **state)
 static void retry_after_has_limits(void **state)
 {
     (void)state;
-    assert_int_equal(classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":61}}")
-                         .retry_after_ms,
-                     60000);
-    assert_int_equal(classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":601}}")
-                         .retry_after_ms,
-                     -1);
-    assert_int_equal(classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":-5}}")
-                         .retry_after_ms,
-                     -1);
+    assert_int_equal(
+        classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":61}}").retry_after_ms,
+        60000);
+    assert_int_equal(
+        classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":601}}").retry_after_ms,
+        -1);
+    assert_int_equal(
+        classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":-5}}").retry_after_ms,
+        -1);
     assert_int_equal(classify(429, "{\"message\":\"m\",\"details\":{\"retryAfterSeconds\":\"5\"}}")
                          .retry_after_ms,
                      -1);

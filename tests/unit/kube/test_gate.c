@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "kube/gate.h"
 #include "loop/loop.h"
+#include "kube/gate.h"
 
 struct fixture {
     struct ks_clock_test clock;

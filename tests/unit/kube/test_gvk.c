@@ -122,8 +122,8 @@ static void server_urls_are_brought_into_form(void **state)
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
         struct ks_error err = {0};
         char *url = NULL;
-        ks_rc rc = ks_server_url_normalize(ks_str_from(rows[i].text), KS_SERVER_URL_HTTPS, &url,
-                                           &err);
+        ks_rc rc =
+            ks_server_url_normalize(ks_str_from(rows[i].text), KS_SERVER_URL_HTTPS, &url, &err);
 
         assert_int_equal(rc, rows[i].want ? KS_RC_OK : KS_RC_CONFIG);
         if (rows[i].want)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mapper: when it asks the server, when it answers from what it has, and what it says when it cannot ask.
+ * The mapper: when it asks the server, when it answers from what it has, and what it says when it
+ * cannot ask.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,8 +100,9 @@ static void pass(struct fixture *f, int64_t ms)
 static void say(struct fixture *f, const char *path, int status, const char *body,
                 const char *headers)
 {
-    script_server_set(f->server, &(struct script_answer){.path = path, .status = status,
-                                                         .body = body, .headers = headers});
+    script_server_set(
+        f->server,
+        &(struct script_answer){.path = path, .status = status, .body = body, .headers = headers});
 }
 
 static const char *corpus(struct fixture *f, const char *name)
@@ -237,9 +239,11 @@ static void a_miss_asks_again_but_not_often(void **state)
 static void a_new_kind_is_found_by_asking_again(void **state)
 {
     static const char gizmo[] =
-        "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"g.io\"},\"versions\":["
+        "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"g.io\"},"
+        "\"versions\":["
         "{\"version\":\"v1\",\"freshness\":\"Current\",\"resources\":[{\"resource\":\"gizmos\","
-        "\"responseKind\":{\"kind\":\"Gizmo\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}]}]}]}";
+        "\"responseKind\":{\"kind\":\"Gizmo\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\","
+        "\"watch\"]}]}]}]}";
     struct fixture *f = *state;
 
     assert_string_equal(answer(f, "po"), "pods.v1.");
@@ -314,10 +318,10 @@ static void refusals_are_told_as_such(void **state)
     struct fixture *f = *state;
     struct question q = {0};
 
-    say(f, "/api", 403, "{\"reason\":\"Forbidden\",\"message\":\"no discovery for you\",\"code\":403}",
-        JSON_TYPE);
-    say(f, "/apis", 403, "{\"reason\":\"Forbidden\",\"message\":\"no discovery for you\",\"code\":403}",
-        JSON_TYPE);
+    say(f, "/api", 403,
+        "{\"reason\":\"Forbidden\",\"message\":\"no discovery for you\",\"code\":403}", JSON_TYPE);
+    say(f, "/apis", 403,
+        "{\"reason\":\"Forbidden\",\"message\":\"no discovery for you\",\"code\":403}", JSON_TYPE);
     ask(f, &q, "po");
     wait_for(f, &q, 1);
     assert_int_equal(q.rc, KS_RC_DENIED);
@@ -391,10 +395,12 @@ static void the_aggregated_form_may_be_refused(void **state)
     struct fixture *f = *state;
 
     legacy_say(f);
-    script_server_set(f->server, &(struct script_answer){.path = "/api", .status = 406,
-                                                         .accept = "application/json;g="});
-    script_server_set(f->server, &(struct script_answer){.path = "/apis", .status = 406,
-                                                         .accept = "application/json;g="});
+    script_server_set(
+        f->server,
+        &(struct script_answer){.path = "/api", .status = 406, .accept = "application/json;g="});
+    script_server_set(
+        f->server,
+        &(struct script_answer){.path = "/apis", .status = 406, .accept = "application/json;g="});
     assert_string_equal(answer(f, "deploy"), "deployments.v1.apps");
     assert_int_equal(runs(f), 2);
 }
