@@ -86,6 +86,7 @@ static void stop(struct ks_session *s)
     ks_timer_stop(&s->pulse);
     for (size_t i = 0; i < s->pursuit_count; i++)
         ks_pursuit_stop(&s->pursuits[i]);
+    ks_rechecks_cancel(s);
     ks_doubts_free(s);
     while (!ks_list_is_empty(&s->watches))
         ks_watch_free(KS_CONTAINER_OF(s->watches.next, struct ks_watch, link));
@@ -277,6 +278,7 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
     ks_list_init(&s->kinds);
     ks_list_init(&s->watches);
     ks_list_init(&s->doubts);
+    ks_list_init(&s->rechecks);
     ks_timer_init(&s->first_answer, s->loop, on_first_answer);
     ks_timer_init(&s->retry, s->loop, ks_pursuit_on_retry);
     ks_timer_init(&s->pulse, s->loop, ks_pursuit_on_pulse);

@@ -165,6 +165,7 @@ struct ks_session {
     struct ks_list kinds;
     struct ks_list watches;
     struct ks_list doubts;
+    struct ks_list rechecks;
     size_t doubts_running;
     struct ks_timer first_answer;
     struct ks_timer retry;
@@ -270,6 +271,7 @@ KS_MUST_USE bool ks_object_show_removed(struct ks_session *s, struct ks_object *
 void ks_object_deselect(struct ks_session *s, struct ks_object *o, ks_target_bits bits);
 void ks_object_forget(struct ks_session *s, struct ks_object *o);
 void ks_recheck_cancel(struct ks_object *o);
+void ks_rechecks_cancel(struct ks_session *s);
 
 /* doubt.c */
 KS_MUST_USE bool ks_doubt_raise(struct ks_session *s, struct ks_object *o, ks_target_bits bits);

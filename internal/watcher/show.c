@@ -20,6 +20,7 @@
 #include "kube/rv.h"
 
 struct ks_recheck {
+    struct ks_list link; /* in session->rechecks */
     struct ks_timer timer;
     struct ks_session *session;
     struct ks_object *object;
@@ -239,6 +240,7 @@ static bool is_stale(const struct ks_object *o, const struct ks_sighting *seen)
 static void recheck_free(struct ks_recheck *r)
 {
     ks_timer_stop(&r->timer);
+    ks_list_remove(&r->link);
     ks_free(r->then);
     ks_free(r);
 }
@@ -249,6 +251,12 @@ void ks_recheck_cancel(struct ks_object *o)
 
     if (r)
         recheck_free(r);
+}
+
+void ks_rechecks_cancel(struct ks_session *s)
+{
+    while (!ks_list_is_empty(&s->rechecks))
+        ks_recheck_cancel(KS_CONTAINER_OF(s->rechecks.next, struct ks_recheck, link)->object);
 }
 
 static void on_recheck(struct ks_timer *timer)
@@ -263,7 +271,8 @@ static void on_recheck(struct ks_timer *timer)
         return;
     }
     ks_session_enter(s);
-    r->object->recheck = NULL;
+    r->object->recheck = NULL; /* from here on it is ours alone */
+    ks_list_remove(&r->link);
     is_open = ks_object_show(s, r->object, r->then);
     (void)is_open; /* nothing follows */
     recheck_free(r);
@@ -287,6 +296,7 @@ static bool recheck_arm(struct ks_session *s, struct ks_object *o, const struct 
         return ks_session_fail_nomem(s);
     }
     o->recheck = r;
+    ks_list_push(&s->rechecks, &r->link);
     ks_timer_start(&r->timer, left_ms > 0 ? left_ms : 0);
     return true;
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A kube layer that the test plays: it stands in for kube/client.h, kube/mapper.h and
+ * kube/informer.h at link time. What the session asks for is there to be looked at; what the
+ * cluster says is said by the test, when it likes.
+ *
+ * An informer is called by what it watches: "pods@demo" (namespace), "pods" (all),
+ * "pods@demo/web-1" (one name), "pods@demo[a,b]" (some names of a namespace), "pods@demo?app=web"
+ * (labels), "pods@demo??spec.x=y" (fields).
+ *
+ * Thread: the test's.  Owns: nothing on the heap but JSON parsers: it works while allocations are
+ * made to fail. Limits: 128 informers, 64 records each, 32 resources.
+ */
+#ifndef KS_TESTS_UNIT_WATCHER_FAKE_KUBE_H
+#define KS_TESTS_UNIT_WATCHER_FAKE_KUBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loop/loop.h"
+
+#include "kube/client.h"
+#include "kube/informer.h"
+
+/* One at a time. */
+struct ks_kube *fake_kube_start(struct ks_loop *loop);
+/* Asserts that nothing was left open. */
+void fake_kube_end(struct ks_kube *kube);
+
+void fake_serve(const char *group, const char *version, const char *kind, const char *plural,
+                bool is_namespaced);
+void fake_unserve(const char *plural);
+/* Whether it can be listed and watched. */
+void fake_set_watchable(const char *plural, bool is_watchable);
+/* KS_RC_OK: discovery works again. */
+void fake_fail_discovery(ks_rc rc, const char *message);
+/* No answer until it is called again with false. */
+void fake_hold_discovery(bool is_held);
+/* NULL: reachable. */
+void fake_set_unreachable(const char *message);
+unsigned fake_invalidations(void);
+
+/* NULL when there is none. */
+struct ks_informer *fake_find(const char *name);
+/* The names of all that are open, in order of opening, joined by blanks. */
+const char *fake_open_informers(void);
+/* All these may end the informer; they then return at once, as the real ones do. */
+void fake_put(struct ks_informer *informer, const char *json);
+void fake_gone(struct ks_informer *informer, const char *ns, const char *name, ks_gone how);
+void fake_bad(struct ks_informer *informer, const char *ns, const char *name, const char *message);
+void fake_synced(struct ks_informer *informer);
+void fake_state(struct ks_informer *informer, ks_source_state state, ks_rc rc, const char *message);
+void fake_limit(struct ks_informer *informer);
+
+#endif
