@@ -37,8 +37,8 @@
 
 #define GRACE_MS 8000
 #define HOUSEKEEPING_MS 10000
-/* Below this many open calls at the peak, what the C library keeps is not worth the walk. */
-#define TRIM_MIN_CALLS 100
+/* What fewer leave behind is not worth the walk. */
+#define TRIM_AFTER_STREAMS 100
 
 struct app {
     const struct ks_config *config;
@@ -53,7 +53,7 @@ struct app {
     size_t worker_count;
     struct ks_http_port *http;
     struct ks_rpc_server *rpc;
-    int64_t peak_calls; /* since memory was last given back */
+    int64_t ended_at_trim; /* streams that had ended when memory was last given back */
 };
 
 /* Thread: any. */
@@ -262,17 +262,16 @@ static ks_rc app_announce(struct app *app, struct ks_error *err)
     return KS_RC_OK;
 }
 
-/* The C library keeps what mass disconnects set free, unless told otherwise. */
+/* The C library keeps what streams that ended have set free, unless told otherwise. */
 static void app_keep_house(struct app *app)
 {
-    int64_t calls = ks_metrics_get(&app->metrics, KS_METRIC_CALLS_OPEN);
+    int64_t ended = ks_metrics_get(&app->metrics, KS_METRIC_STREAMS_TOTAL) -
+                    ks_metrics_get(&app->metrics, KS_METRIC_STREAMS_OPEN);
 
-    if (calls > app->peak_calls)
-        app->peak_calls = calls;
-    if (app->peak_calls < TRIM_MIN_CALLS || calls > app->peak_calls / 2)
+    if (ended - app->ended_at_trim < TRIM_AFTER_STREAMS)
         return;
     (void)malloc_trim(0); /* tells whether there was something */
-    app->peak_calls = calls;
+    app->ended_at_trim = ended;
 }
 
 /* Waits until a signal came or the drain is over, at most wait_ms. */

@@ -60,6 +60,7 @@ static void on_look(struct ks_timer *timer)
     const struct ks_kube_stats *stats = ks_kube_stats_of(w->kube);
     struct ks_error err = {0};
 
+    ks_kube_stats_refresh(w->kube);
     if (ks_kube_last_error(w->kube, &err)) {
         int64_t silent_ms = err.rc == w->trouble_rc ? REMIND_EVERY_MS : SAY_AGAIN_AFTER_MS;
 

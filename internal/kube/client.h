@@ -148,6 +148,9 @@ struct ks_kube_stats {
     _Atomic bool is_reachable;       /* the last attempt reached the endpoint */
 };
 struct ks_kube_stats *ks_kube_stats_of(struct ks_kube *kube);
+/* Looks up the figures of the connections, which come and go without telling. Thread: the loop's.
+ */
+void ks_kube_stats_refresh(struct ks_kube *kube);
 /* Copies the last failure to reach the endpoint; false when it is reachable or was never tried.
  * Thread: any. */
 bool ks_kube_last_error(struct ks_kube *kube, struct ks_error *out);

@@ -60,6 +60,5 @@ void ks_kube_pump_soon(struct ks_kube *kube);
 void ks_kube_note_reached(struct ks_kube *kube);
 /* The endpoint could not be reached. */
 void ks_kube_note_unreached(struct ks_kube *kube, const struct ks_error *err);
-void ks_kube_stats_refresh(struct ks_kube *kube);
 
 #endif

@@ -52,15 +52,13 @@ struct ks_rpc_request {
 typedef enum { BAD, BEYOND } violation_kind;
 
 struct violation {
-    violation_kind kind;
     char field[96];
     char text[300];
 };
 
 struct checks {
-    struct violation violations[VIOLATIONS_MAX];
-    size_t count;
-    size_t counts[2]; /* by kind, also those that found no room */
+    struct violation found[2][VIOLATIONS_MAX]; /* by kind */
+    size_t counts[2];                          /* also those that found no room */
 };
 
 /* The part of a message that is being checked: "targets[3].object". */
@@ -73,14 +71,13 @@ static void KS_PRINTF(4, 5)
     violate(const struct place *at, violation_kind kind, const char *field, const char *fmt, ...)
 {
     struct checks *c = at->checks;
+    size_t n = c->counts[kind]++;
     struct violation *v;
     va_list args;
 
-    c->counts[kind]++;
-    if (c->count == VIOLATIONS_MAX)
+    if (n >= VIOLATIONS_MAX)
         return;
-    v = &c->violations[c->count++];
-    v->kind = kind;
+    v = &c->found[kind][n];
     snprintf(v->field, sizeof(v->field), "%s%s%s", at->path, at->path[0] && field[0] ? "." : "",
              field);
     va_start(args, fmt);
@@ -324,25 +321,18 @@ static ks_rc refuse(struct ks_refusal *r, const struct checks *c)
 {
     violation_kind kind = c->counts[BAD] > 0 ? BAD : BEYOND;
     ks_rc rc = kind == BAD ? KS_RC_INVALID : KS_RC_UNSUPPORTED;
+    const struct violation *found = c->found[kind];
     struct ks_field_violation fields[VIOLATIONS_MAX];
-    const struct violation *first = NULL;
-    char more[32] = "";
-    size_t n = 0;
+    char more[40] = "";
+    size_t n;
 
-    for (size_t i = 0; i < c->count; i++) {
-        const struct violation *v = &c->violations[i];
-
-        if (v->kind != kind)
-            continue;
-        if (!first)
-            first = v;
-        fields[n++] = (struct ks_field_violation){.field = v->field, .description = v->text};
-    }
+    for (n = 0; n < c->counts[kind] && n < VIOLATIONS_MAX; n++)
+        fields[n] = (struct ks_field_violation){found[n].field, found[n].text};
     r->code = kind == BAD ? CODE_INVALID_ARGUMENT : CODE_UNIMPLEMENTED;
     if (c->counts[kind] > 1)
         snprintf(more, sizeof(more), " (and %zu more)", c->counts[kind] - 1);
-    (void)ks_fail(&r->error, rc, "%s: %s%s", first ? first->field : "request",
-                  first ? first->text : "is too wrong to tell how", more);
+    (void)ks_fail(&r->error, rc, "%s%s%s%s", found[0].field, found[0].field[0] ? ": " : "",
+                  found[0].text, more);
     refuse_details(r, fields, n);
     return rc;
 }
@@ -413,7 +403,7 @@ static ks_rc request_make(ks_rpc_request_kind kind, ProtobufCMessage *message,
 {
     struct parts parts = parts_of(kind, message);
     KS_CLEANUP(request_freep) struct ks_rpc_request *r = NULL;
-    struct checks checks = {.count = 0};
+    struct checks checks = {.counts = {0}};
     ks_rc rc = check_target_count(parts.n_targets, refusal);
 
     if (rc == KS_RC_OK) {
