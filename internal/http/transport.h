@@ -5,7 +5,8 @@
  *
  * Thread: the loop's.  Owns: shards, requests.  Limits: 64 watches and 8 unanswered ones a shard, 16 watch shards;
  * over HTTP/1.1 32 watches in all; one short request a shard, 8 such shards; 16 384 requests in all. What does not
- * fit waits here in order. Idle shards are closed: after 0.5 s that of watches, after 5 s that of requests.
+ * fit waits here in order. Idle shards are closed: after 0.5 s those of watches, after 5 s those of requests, at once when
+ * the last request was cancelled.
  *
  * Never: redirects, cookies, netrc, proxies from the environment, compression on watches, a scheme but the
  * endpoint's own, a connection shared between two struct ks_http. Why: shared/spec informers 1.8, 1.9, 5.6, A.
@@ -104,7 +105,7 @@ struct ks_http *ks_http_free(struct ks_http *http);
 /* KS_RC_INVALID when a value could not go into a header or URL unharmed (CR, LF, NUL, blanks in the path). */
 KS_MUST_USE ks_rc ks_http_start(struct ks_http *http, const struct ks_http_request_config *config,
                                 struct ks_http_request **out, struct ks_error *err);
-/* RST_STREAM; no callback after this returns; allowed inside the request's own callbacks. NULL is allowed. */
+/* RST_STREAM, or the end of the connection; no callback after this returns; allowed inside the request's own callbacks. NULL is allowed. */
 void ks_http_cancel(struct ks_http_request *request);
 
 struct ks_http_stats {

@@ -126,7 +126,7 @@ static bool explain_known(const char *where, CURL *easy, CURLcode code, const ch
                       "or cannot be undone",
                       where);
     else if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE ||
-             code == CURLE_GOT_NOTHING)
+             code == CURLE_GOT_NOTHING || code == CURLE_HTTP2)
         explain_reset(where, out->is_before_head, text, err);
     else
         return false;

@@ -48,6 +48,8 @@
 /* A watch may be resumed at once, on the same connection; requests come in bursts. */
 #define WATCH_IDLE_MS 500
 #define REQUEST_IDLE_MS 5000
+/* The end of the connection is what tells the server of the cancel. */
+#define CANCELLED_IDLE_MS 50
 #define MOVE_EVERY_MS 500
 #define STREAM_FAULTS_MAX 3
 #define STREAM_FAULTS_WINDOW_MS 60000
@@ -106,11 +108,22 @@ static void shard_settle(struct ks_shard *shard)
 }
 
 /*
+ * Makes libcurl look at the transfer soon, and send what lies in its connection's buffer at once.
+ * There is no call for either; a change of the pause state does both, and pausing the sending of a
+ * request that has been sent means nothing. False when the transfer has no connection: it has not
+ * got one yet, or has ended.
+ */
+static bool shard_wake(struct ks_http_request *request)
+{
+    return curl_easy_pause(request->easy, CURLPAUSE_SEND) == CURLE_OK &&
+           curl_easy_pause(request->easy, CURLPAUSE_CONT) == CURLE_OK;
+}
+
+/*
  * libcurl 7.88.1 can keep received bytes to itself: once a transfer has taken what had not fitted
  * into its buffer, what follows in the connection's own buffer is looked at only when the socket
  * has something again, which may be a minute later. So whoever got bytes is run once more, until it
- * gets none. There is no call for that; a change of the pause state is one in effect, and pausing
- * the sending of a request that has been sent means nothing.
+ * gets none.
  */
 static void shard_run_fed_again(struct ks_shard *shard)
 {
@@ -121,12 +134,25 @@ static void shard_run_fed_again(struct ks_shard *shard)
     {
         struct ks_http_request *request = KS_CONTAINER_OF(link, struct ks_http_request, link);
 
-        if (!request->is_fed)
-            continue;
+        if (request->is_fed)
+            (void)shard_wake(request); /* one that has ended needs nothing more */
         request->is_fed = false;
-        /* Fails on a transfer that has ended: that needs nothing more. */
-        if (curl_easy_pause(request->easy, CURLPAUSE_SEND) == CURLE_OK)
-            (void)curl_easy_pause(request->easy, CURLPAUSE_CONT);
+    }
+}
+
+/* libcurl 7.88.1 leaves the RST_STREAM of a removed transfer lying until its connection sends
+ * something else. */
+static void shard_flush(struct ks_shard *shard)
+{
+    if (shard->state == KS_SHARD_DEAD || shard->http->is_http1)
+        return;
+    KS_LIST_FOREACH(link, &shard->requests)
+    {
+        const bool is_done = shard_wake(KS_CONTAINER_OF(link, struct ks_http_request, link));
+
+        /* While there are two connections it is not known whose the transfer was. */
+        if (is_done && shard->state != KS_SHARD_RETIRING)
+            return;
     }
 }
 
@@ -492,6 +518,16 @@ ks_rc ks_shard_add(struct ks_shard *shard, struct ks_http_request *request)
     return KS_RC_OK;
 }
 
+/* How long a shard may be of use yet, after its last request has left. */
+static int64_t shard_idle_ms(const struct ks_shard *shard, const struct ks_http_request *last)
+{
+    if (shard->state == KS_SHARD_RETIRING)
+        return 0;
+    if (last->state == KS_REQUEST_CANCELLED)
+        return CANCELLED_IDLE_MS;
+    return shard->lane == KS_HTTP_LANE_WATCH ? WATCH_IDLE_MS : REQUEST_IDLE_MS;
+}
+
 void ks_shard_remove(struct ks_shard *shard, struct ks_http_request *request)
 {
     assert(!shard->is_in_action);
@@ -500,11 +536,9 @@ void ks_shard_remove(struct ks_shard *shard, struct ks_http_request *request)
     ks_list_remove(&request->link);
     request->shard = NULL;
     shard->active--;
-    if (shard->active == 0 && shard->state == KS_SHARD_RETIRING)
-        ks_timer_start(&shard->check, 0);
-    else if (shard->active == 0)
-        ks_timer_start(&shard->check,
-                       shard->lane == KS_HTTP_LANE_WATCH ? WATCH_IDLE_MS : REQUEST_IDLE_MS);
+    if (shard->active == 0)
+        ks_timer_start(&shard->check, shard_idle_ms(shard, request));
+    shard_flush(shard);
     ks_http_kick(shard->http);
 }
 
@@ -604,11 +638,12 @@ void ks_shard_judge(struct ks_shard *shard, CURLcode code, const struct ks_http_
         return;
     if (shard->state == KS_SHARD_OPEN && http->is_http1)
         return;
+    /* Of an unproven connection nothing speaks for it. */
     if (!ks_http_is_connection_fault(code) &&
-        !(ks_http_is_stream_fault(code) && shard_is_worn(shard)))
+        !(ks_http_is_stream_fault(code) && (is_unproven || shard_is_worn(shard))))
         return;
     ks_shard_destroy(shard, result);
     /* Those that wait would only find out the same, one connect after the other. */
-    if (is_unproven && ks_http_is_connection_fault(code))
+    if (is_unproven)
         ks_http_fail_queue(http, lane, result);
 }
