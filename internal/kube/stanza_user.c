@@ -102,7 +102,8 @@ static ks_rc extra_read(const struct ks_stanza *s, struct ks_kube_config *config
                                       "header, or more than %d",
                                       MAX_EXTRA);
             config->as_extra[n] = ks_str_dup(key);
-            config->as_extra[n + 1] = ks_str_dup(text);
+            if (config->as_extra[n]) /* the list ends at its first NULL */
+                config->as_extra[n + 1] = ks_str_dup(text);
             if (!config->as_extra[n] || !config->as_extra[n + 1])
                 return ks_stanza_no_memory(err);
             n += 2;
