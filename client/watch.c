@@ -350,9 +350,9 @@ int kstatus_watch_next(struct kstatus_watch *w, int64_t timeout_ms,
     return code;
 }
 
-void kstatus_watch_cancel(struct kstatus_watch *w)
+/* Holds the lock; gives it up around the callback. */
+static void watch_hang_up(struct kstatus_watch *w)
 {
-    pthread_mutex_lock(&w->lock);
     if (w->state != WATCH_ENDED)
         (void)grpc_call_cancel(w->call, NULL); /* cannot fail on a live call */
     if (w->state == WATCH_HELD) {
@@ -360,6 +360,12 @@ void kstatus_watch_cancel(struct kstatus_watch *w)
         w->state = WATCH_DRAINED;
         watch_tell_end(w);
     }
+}
+
+void kstatus_watch_cancel(struct kstatus_watch *w)
+{
+    pthread_mutex_lock(&w->lock);
+    watch_hang_up(w);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -367,9 +373,9 @@ void kstatus_watch_free(struct kstatus_watch *w)
 {
     if (!w)
         return;
-    kstatus_watch_cancel(w);
     pthread_mutex_lock(&w->lock);
-    w->is_free_wanted = true;
+    w->is_free_wanted = true; /* from here on no callback begins */
+    watch_hang_up(w);
     while (w->is_in_callback && !pthread_equal(pthread_self(), w->client->thread))
         (void)pthread_cond_wait(&w->changed, &w->lock); /* only errors are misuse */
     pthread_mutex_unlock(&w->lock);

@@ -16,6 +16,9 @@
 
 #define DURATION_MAX_MS (366ll * 24 * 3600 * 1000)
 
+/* The group of what every subcommand takes. */
+#define EVERYWHERE 0u
+
 struct option_row {
     const char *name;
     char letter; /* 0: none */
@@ -125,7 +128,7 @@ static const struct option_row rows[] = {
     {"timeout", 0, true, KS_OPTION_TIMEOUT, take_timeout},
     {"profile", 0, true, KS_OPTION_COMPUTE, take_profile},
     {"now", 0, true, KS_OPTION_COMPUTE, take_now},
-    {"help", 'h', false, ~0u, take_help},
+    {"help", 'h', false, EVERYWHERE, take_help},
 };
 
 /* Rows without a letter get a number beyond all letters. */
@@ -158,7 +161,7 @@ static void grammar_init(struct grammar *g, unsigned allowed)
 
     g->shorts[shorts++] = ':'; /* so that a missing value is told apart from an unknown option */
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
-        if (!(rows[i].group & allowed))
+        if (rows[i].group != EVERYWHERE && !(rows[i].group & allowed))
             continue;
         g->longs[longs++] =
             (struct option){.name = rows[i].name,
@@ -179,6 +182,8 @@ static ks_rc fail_option(const char *command, const char *word, int code, struct
     if (code == ':')
         return ks_fail(err, KS_RC_INVALID, "%s needs a value; see `kstatus %s --help`", word,
                        command);
+    if (strncmp(word, "--", 2) == 0 && optopt)
+        return ks_fail(err, KS_RC_INVALID, "`%s`: this option takes no value", word);
     if (strncmp(word, "--", 2) == 0)
         return ks_fail(err, KS_RC_INVALID,
                        "`%s` is not an option of `kstatus %s`; see `kstatus %s --help`", word,

@@ -182,6 +182,11 @@ static ks_rc add_pairs(struct ks_targets *t, const struct ks_options *o, struct 
         struct ks_str name = ks_str_sub(word, resource.len + 1, word.len);
         ks_rc rc;
 
+        if (ks_str_chr(word, ',') >= 0)
+            return ks_fail(err, KS_RC_INVALID,
+                           "'%s' has a comma: put a blank between objects, as in "
+                           "`deploy/web sts/db`",
+                           o->args[i]);
         if (slash < 0)
             return ks_fail(err, KS_RC_INVALID,
                            "'%s' has no resource: write %s/%s, or give the resource once, as in "
@@ -189,11 +194,6 @@ static ks_rc add_pairs(struct ks_targets *t, const struct ks_options *o, struct 
                            o->args[i], "deploy", o->args[i]);
         if (resource.len == 0 || name.len == 0 || ks_str_chr(name, '/') >= 0)
             return ks_fail(err, KS_RC_INVALID, "'%s' is not RESOURCE/NAME, as in deploy/web",
-                           o->args[i]);
-        if (ks_str_chr(word, ',') >= 0)
-            return ks_fail(err, KS_RC_INVALID,
-                           "'%s' has a comma: put a blank between objects, as in "
-                           "`deploy/web sts/db`",
                            o->args[i]);
         rc = add_object(t, o, resource, name, err);
         if (rc)
