@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* with: fake_session.c */
+/*
+ * The feed: what a session tells becomes what waits in the outbox; its ends.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <kstatus/v1/status_service.pb-c.h>
+
+#include "base/alloc.h"
+
+#include "bridge/feed.h"
+
+#include "support/torture.h"
+#include "unit/bridge/fake_session.h"
+
+struct fixture {
+    struct ks_outbox *outbox;
+    struct ks_feed *feed;
+    struct ks_feed_stats stats;
+    unsigned rings;
+    unsigned synced;
+    ks_rc failed_rc;
+    bool frees_itself;
+};
+
+static void on_ring(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    f->rings++;
+}
+
+static void on_synced(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    f->synced++;
+    if (f->frees_itself)
+        f->feed = ks_feed_free(f->feed);
+}
+
+static void on_failed(void *ctx, const struct ks_error *err)
+{
+    struct fixture *f = ctx;
+
+    assert_int_equal(f->failed_rc, KS_RC_OK); /* once */
+    f->failed_rc = err->rc;
+    if (f->frees_itself)
+        f->feed = ks_feed_free(f->feed);
+}
+
+static const struct ks_feed_ops ops = {.on_synced = on_synced, .on_failed = on_failed};
+
+static void fixture_init(struct fixture *f, size_t max_control)
+{
+    const struct ks_session_config config = {0};
+
+    *f = (struct fixture){0};
+    fake_session_refuse(NULL);
+    assert_int_equal(ks_outbox_new(max_control, on_ring, f, &f->outbox, NULL), KS_RC_OK);
+    assert_int_equal(ks_feed_new(NULL, &config, f->outbox, &f->stats, &ops, f, &f->feed, NULL),
+                     KS_RC_OK);
+    assert_int_equal(f->stats.sessions, 1);
+}
+
+static void fixture_fini(struct fixture *f)
+{
+    f->feed = ks_feed_free(f->feed);
+    assert_false(fake_session_is_open());
+    assert_int_equal(f->stats.sessions, 0);
+    assert_int_equal(f->stats.objects, 0);
+    f->outbox = ks_outbox_unref(f->outbox);
+}
+
+/* The kinds of what waits, by their numbers, and the updates' messages. */
+static void expect_waiting(struct fixture *f, const int *kinds, size_t count)
+{
+    struct ks_outbox_taken taken = {0};
+    Kstatus__V1__WatchResponse *m;
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 1u << 16);
+    assert_int_equal(ks_outbox_take(f->outbox, 64, 1u << 16, 0, &buf, &taken), KS_RC_OK);
+    m = kstatus__v1__watch_response__unpack(NULL, buf.len, (const uint8_t *)buf.data);
+    assert_non_null(m);
+    assert_int_equal(m->n_events, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(m->events[i]->event_case, kinds[i]);
+    kstatus__v1__watch_response__free_unpacked(m, NULL);
+    ks_buf_fini(&buf);
+}
+
+static void events_wait_in_order(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    fake_target_change(1);
+    fake_update(0, "a");
+    fake_update(1, "b");
+    fake_update(0, "a again"); /* in its slot */
+    fake_synced();
+    fake_removed(1);
+    fake_forget(1);
+    assert_int_equal(f.synced, 1);
+    assert_int_equal(f.rings, 1);
+    assert_int_equal(f.stats.events_total, 6);
+    assert_int_equal(f.stats.updates_total, 3);
+    assert_int_equal(f.stats.objects, 1);
+    expect_waiting(&f, (const int[]){3, 2, 2, 4, 8}, 5);
+    fake_update(1, "another life");
+    assert_int_equal(f.stats.objects, 2);
+    fixture_fini(&f);
+}
+
+static void the_owner_may_free_it_when_synced(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    f.frees_itself = true;
+    fake_update(0, "a");
+    fake_synced();
+    assert_null(f.feed);
+    expect_waiting(&f, (const int[]){2, 4}, 2); /* what waits stays */
+    fixture_fini(&f);
+}
+
+static void too_much_control_ends_it(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 2);
+    fake_target_change(1);
+    fake_target_change(2);
+    fake_target_change(3);
+    assert_int_equal(f.failed_rc, KS_RC_LIMIT);
+    fake_update(0, "not told any more");
+    fake_failed(KS_RC_NOMEM, "neither is this");
+    expect_waiting(&f, (const int[]){3, 3}, 2);
+    fixture_fini(&f);
+}
+
+static void the_sessions_end_is_passed_on(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 2);
+    f.frees_itself = true;
+    fake_update(0, "a");
+    fake_failed(KS_RC_LIMIT, "too many objects");
+    assert_int_equal(f.failed_rc, KS_RC_LIMIT);
+    assert_null(f.feed);
+    fixture_fini(&f);
+}
+
+static void a_refused_session_is_no_feed(void **state)
+{
+    const struct ks_session_config config = {0};
+    struct fixture f = {0};
+    struct ks_error err = {0};
+
+    (void)state;
+    assert_int_equal(ks_outbox_new(1, on_ring, &f, &f.outbox, NULL), KS_RC_OK);
+    fake_session_refuse("targets: there is none");
+    assert_int_equal(ks_feed_new(NULL, &config, f.outbox, &f.stats, &ops, &f, &f.feed, &err),
+                     KS_RC_INVALID);
+    assert_string_equal(err.msg, "targets: there is none");
+    assert_null(f.feed);
+    fixture_fini(&f);
+}
+
+static void live(void *ctx)
+{
+    const struct ks_session_config config = {0};
+    struct fixture f = {0};
+
+    (void)ctx;
+    fake_session_refuse(NULL);
+    if (ks_outbox_new(10, on_ring, &f, &f.outbox, NULL))
+        return;
+    if (!ks_feed_new(NULL, &config, f.outbox, &f.stats, &ops, &f, &f.feed, NULL)) {
+        fake_target_change(1);
+        fake_update(0, "a");
+        fake_synced();
+        assert_int_equal(f.failed_rc, ks_alloc_failed() ? KS_RC_NOMEM : KS_RC_OK);
+    }
+    fixture_fini(&f);
+}
+
+static void short_memory_ends_it(void **state)
+{
+    (void)state;
+    assert_true(ks_torture(live, NULL) >= 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_wait_in_order),
+        cmocka_unit_test(the_owner_may_free_it_when_synced),
+        cmocka_unit_test(too_much_control_ends_it),
+        cmocka_unit_test(the_sessions_end_is_passed_on),
+        cmocka_unit_test(a_refused_session_is_no_feed),
+        cmocka_unit_test(short_memory_ends_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
