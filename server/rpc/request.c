@@ -43,7 +43,6 @@ enum {
 };
 
 struct ks_rpc_request {
-    struct ks_unpack unpack;
     ProtobufCMessage *message;
     size_t target_count;
     struct ks_target targets[];
@@ -67,6 +66,12 @@ struct place {
     char path[64];
 };
 
+static void KS_PRINTF(2, 0) violation_vset(struct violation *v, const char *fmt, va_list args)
+{
+    if (vsnprintf(v->text, sizeof(v->text), fmt, args) < 0) /* cut when long */
+        v->text[0] = '\0';
+}
+
 static void KS_PRINTF(4, 5)
     violate(const struct place *at, violation_kind kind, const char *field, const char *fmt, ...)
 {
@@ -81,7 +86,7 @@ static void KS_PRINTF(4, 5)
     snprintf(v->field, sizeof(v->field), "%s%s%s", at->path, at->path[0] && field[0] ? "." : "",
              field);
     va_start(args, fmt);
-    (void)vsnprintf(v->text, sizeof(v->text), fmt, args); /* cut when long */
+    violation_vset(v, fmt, args);
     va_end(args);
 }
 
@@ -391,34 +396,33 @@ static ks_rc check_target_count(size_t n, struct ks_refusal *refusal)
     return refuse_field(refusal, "targets", text);
 }
 
+static void message_free(ProtobufCMessage *message)
+{
+    struct ks_unpack unpack;
+
+    ks_unpack_init(&unpack, 0);
+    protobuf_c_message_free_unpacked(message, &unpack.allocator);
+}
+
 static void request_freep(struct ks_rpc_request **r)
 {
     *r = ks_rpc_request_free(*r);
 }
 
-/* The unpacked message stays with the temporary allocator's pieces; freeing needs no budget, so any
- * allocator does. */
+/* Takes the message. Freeing needs no budget, so its pieces outlive the allocator that made them.
+ */
 static ks_rc request_make(ks_rpc_request_kind kind, ProtobufCMessage *message,
                           struct ks_rpc_request **out, struct ks_refusal *refusal)
 {
-    struct parts parts = parts_of(kind, message);
-    KS_CLEANUP(request_freep) struct ks_rpc_request *r = NULL;
+    const struct parts parts = parts_of(kind, message);
+    KS_CLEANUP(request_freep)
+    struct ks_rpc_request *r = ks_alloc0(sizeof(*r) + parts.n_targets * sizeof(r->targets[0]));
     struct checks checks = {.counts = {0}};
-    ks_rc rc = check_target_count(parts.n_targets, refusal);
 
-    if (rc == KS_RC_OK) {
-        r = ks_alloc0(sizeof(*r) + parts.n_targets * sizeof(r->targets[0]));
-        if (!r)
-            rc = refuse_memory(refusal);
+    if (!r) {
+        message_free(message);
+        return refuse_memory(refusal);
     }
-    if (rc) {
-        struct ks_unpack unpack;
-
-        ks_unpack_init(&unpack, 0);
-        protobuf_c_message_free_unpacked(message, &unpack.allocator);
-        return rc;
-    }
-    ks_unpack_init(&r->unpack, 0);
     r->message = message;
     r->target_count = parts.n_targets;
     check_request(&checks, message, &parts, r->targets);
@@ -434,6 +438,7 @@ ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
     ProtobufCMessage *message;
     struct ks_unpack unpack;
     char text[96];
+    ks_rc rc;
 
     if (bytes.len > KS_RPC_REQUEST_MAX_BYTES) {
         snprintf(text, sizeof(text), "the request is %zu bytes long; at most %u are allowed",
@@ -449,6 +454,11 @@ ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
                             kind == KS_RPC_REQUEST_WATCH
                                 ? "the request is no valid kstatus.v1.WatchRequest"
                                 : "the request is no valid kstatus.v1.GetRequest");
+    rc = check_target_count(parts_of(kind, message).n_targets, refusal);
+    if (rc) {
+        message_free(message);
+        return rc;
+    }
     return request_make(kind, message, out, refusal);
 }
 
@@ -462,8 +472,7 @@ struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r)
 {
     if (!r)
         return NULL;
-    if (r->message)
-        protobuf_c_message_free_unpacked(r->message, &r->unpack.allocator);
+    message_free(r->message);
     ks_free(r);
     return NULL;
 }

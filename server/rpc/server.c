@@ -247,28 +247,39 @@ void ks_rpc_server_hurry(struct ks_rpc_server *s)
 
 static grpc_server *server_make(void)
 {
-#define INT_ARG(name, number)                                                                      \
-    {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)(name), .value.integer = (number)}
-    grpc_arg args[] = {
-        INT_ARG(GRPC_ARG_ALLOW_REUSEPORT, 0),
-        INT_ARG(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100),
-        INT_ARG(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES),
-        INT_ARG(GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX),
+    static const struct {
+        const char *name;
+        int value;
+    } settings[] = {
+        {GRPC_ARG_ALLOW_REUSEPORT, 0},
+        {GRPC_ARG_MAX_CONCURRENT_STREAMS, 100},
+        {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES},
+        {GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX},
         /* Identity alone: a compressed message could unpack to more than the receive limit. */
-        INT_ARG(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
-        INT_ARG(GRPC_ARG_KEEPALIVE_TIME_MS, 30000),
-        INT_ARG(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000),
-        INT_ARG(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
-        INT_ARG(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-        INT_ARG(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000),
-        INT_ARG(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5000),
-        INT_ARG(GRPC_ARG_ENABLE_CHANNELZ, 0),
-        INT_ARG(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0),
+        {GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1},
+        {GRPC_ARG_KEEPALIVE_TIME_MS, 30000},
+        {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000},
+        {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+        {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
+        {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000},
+        {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5000},
+        {GRPC_ARG_ENABLE_CHANNELZ, 0},
+        {GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0},
     };
-#undef INT_ARG
-    const grpc_channel_args channel_args = {.num_args = KS_ARRAY_LEN(args), .args = args};
+    grpc_arg args[KS_ARRAY_LEN(settings)];
+    const grpc_channel_args all = {.num_args = KS_ARRAY_LEN(args), .args = args};
 
-    return grpc_server_create(&channel_args, NULL);
+    for (size_t i = 0; i < KS_ARRAY_LEN(settings); i++) {
+        /* gRPC copies the name; its type forgets to say const. */
+        union {
+            const char *in;
+            char *out;
+        } name = {.in = settings[i].name};
+
+        args[i] = (grpc_arg){.type = GRPC_ARG_INTEGER, .key = name.out};
+        args[i].value.integer = settings[i].value;
+    }
+    return grpc_server_create(&all, NULL);
 }
 
 static ks_rc address_check(const struct ks_rpc_server_config *config,

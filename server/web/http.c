@@ -36,6 +36,8 @@ struct page {
     unsigned (*fill)(struct ks_http_port *port, struct ks_buf *out);
 };
 
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+
 static unsigned fill_text(struct ks_buf *out, unsigned status, struct ks_str text)
 {
     return ks_buf_append_str(out, text) ? MHD_HTTP_INTERNAL_SERVER_ERROR : status;
@@ -62,27 +64,43 @@ static unsigned fill_metrics(struct ks_http_port *port, struct ks_buf *out)
                                                         : MHD_HTTP_OK;
 }
 
+static unsigned fill_not_found(struct ks_http_port *port, struct ks_buf *out)
+{
+    (void)port;
+    return fill_text(out, MHD_HTTP_NOT_FOUND,
+                     KS_LIT("kstatusd serves /healthz, /readyz and /metrics here\n"));
+}
+
+static unsigned fill_not_allowed(struct ks_http_port *port, struct ks_buf *out)
+{
+    (void)port;
+    return fill_text(out, MHD_HTTP_METHOD_NOT_ALLOWED, KS_LIT("only GET and HEAD\n"));
+}
+
 static const struct page pages[] = {
-    {"/healthz", "text/plain; charset=utf-8", fill_healthz},
-    {"/readyz", "text/plain; charset=utf-8", fill_readyz},
+    {"/healthz", TEXT_PLAIN, fill_healthz},
+    {"/readyz", TEXT_PLAIN, fill_readyz},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", fill_metrics},
 };
+static const struct page not_found = {NULL, TEXT_PLAIN, fill_not_found};
+static const struct page not_allowed = {NULL, TEXT_PLAIN, fill_not_allowed};
 
-static const struct page *page_find(const char *path)
+static const struct page *page_find(const char *method, const char *path)
 {
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return &not_allowed;
     for (size_t i = 0; i < KS_ARRAY_LEN(pages); i++) {
         if (strcmp(path, pages[i].path) == 0)
             return &pages[i];
     }
-    return NULL;
+    return &not_found;
 }
 
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
-                               const char *content_type, struct ks_str body)
+                               const char *content_type, const struct ks_buf *body)
 {
-    /* libmicrohttpd copies the body, and does not write to what it is given. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body.len, (void *)(uintptr_t)body.ptr, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result;
 
     if (!response)
@@ -97,35 +115,25 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     return result;
 }
 
-static enum MHD_Result respond_page(struct ks_http_port *port, struct MHD_Connection *connection,
-                                    const struct page *page)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
-    unsigned status;
-
-    ks_buf_init(&body, PAGE_MAX_BYTES);
-    status = page->fill(port, &body);
-    return respond(connection, status, page->content_type, ks_buf_str(&body));
-}
-
 /* libmicrohttpd's own signature. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
 {
-    const struct page *page = page_find(url);
+    struct ks_http_port *port = ctx;
+    const struct page *page = page_find(method, url);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
+    unsigned status;
 
     (void)version;
     (void)upload;
     (void)upload_size;
     (void)state;
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        return respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8",
-                       KS_LIT("only GET and HEAD\n"));
-    if (!page)
-        return respond(connection, MHD_HTTP_NOT_FOUND, "text/plain; charset=utf-8",
-                       KS_LIT("kstatusd serves /healthz, /readyz and /metrics here\n"));
-    return respond_page(ctx, connection, page);
+    ks_buf_init(&body, PAGE_MAX_BYTES);
+    status = page->fill(port, &body);
+    if (status == MHD_HTTP_INTERNAL_SERVER_ERROR)
+        ks_buf_clear(&body);
+    return respond(connection, status, page->content_type, &body);
 }
 
 /* Its lines may quote a peer's bytes: only that there was one is told. */

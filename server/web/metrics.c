@@ -66,17 +66,18 @@ static int64_t resident_bytes(void)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text;
     struct ks_str rest;
-    struct ks_str part;
+    struct ks_str part = {.ptr = NULL};
     int64_t pages = 0;
 
     ks_buf_init(&text, 256);
     if (ks_file_read("/proc/self/statm", &text, NULL))
         return 0;
-    rest = ks_str_trim(ks_buf_str(&text));
-    if (!ks_str_split(&rest, ' ', &part) || !ks_str_split(&rest, ' ', &part) ||
-        !ks_str_to_int64(part, &pages))
-        return 0;
-    return pages * sysconf(_SC_PAGESIZE);
+    rest = ks_buf_str(&text);
+    for (int i = 0; i < 2; i++) { /* the second number */
+        if (!ks_str_split(&rest, ' ', &part))
+            return 0;
+    }
+    return ks_str_to_int64(part, &pages) ? pages * sysconf(_SC_PAGESIZE) : 0;
 }
 
 void ks_metrics_collect_process(struct ks_metrics *m)
