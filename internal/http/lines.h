@@ -2,9 +2,10 @@
 /*
  * Newline framer for watch bodies: bytes cut anywhere in, whole lines out.
  *
- * Thread: one at a time.  Owns: the unfinished line.  Limits: a line over max_line_bytes is not handed out; its
- * first bytes are kept to tell whose it was, and the rest is skipped to the next newline with bounded memory; more
- * than max_skip_bytes without a newline is KS_RC_LIMIT. The buffer shrinks again after a big line.
+ * Thread: one at a time.  Owns: the unfinished line.  Limits: a line over max_line_bytes is not
+ * handed out; its first bytes are kept to tell whose it was, and the rest is skipped to the next
+ * newline with bounded memory; more than max_skip_bytes without a newline is KS_RC_LIMIT. The
+ * buffer shrinks again after a big line.
  */
 #ifndef KS_HTTP_LINES_H
 #define KS_HTTP_LINES_H
@@ -16,8 +17,8 @@
 #define KS_LINES_HEAD_BYTES ((size_t)64 << 10)
 
 struct ks_lines_ops {
-    /* Without the newline and a CR before it; blank lines are not reported. A result other than OK stops and is
-     * returned by the feed call. */
+    /* Without the newline and a CR before it; blank lines are not reported. A result other than OK
+     * stops and is returned by the feed call. */
     ks_rc (*on_line)(void *ctx, struct ks_str line);
     /* A line was over the limit: its first KS_LINES_HEAD_BYTES bytes and its whole length. */
     ks_rc (*on_too_long)(void *ctx, struct ks_str head, size_t len);

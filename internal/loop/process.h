@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a program without a shell and collects what it writes: for kubeconfig's exec credential plugins.
+ * Runs a program without a shell and collects what it writes: for kubeconfig's exec credential
+ * plugins.
  *
  * Thread: the loop's.  Owns: the child (own process group, stdin from /dev/null) and its output.
- * Limits: max_stdout_bytes, and 8 KiB of stderr kept for the error message; deadline_ms, then SIGKILL to the group.
+ * Limits: max_stdout_bytes, and 8 KiB of stderr kept for the error message; deadline_ms, then
+ * SIGKILL to the group.
  */
 #ifndef KS_LOOP_PROCESS_H
 #define KS_LOOP_PROCESS_H
@@ -23,8 +25,9 @@ struct ks_process_config {
 };
 
 /*
- * Called once, never from within ks_process_start. rc: OK (ended with exit status 0), IO (other exit status or a
- * signal; err says which, with the tail of stderr), LIMIT, TIMEOUT. out is lent for the call.
+ * Called once, never from within ks_process_start. rc: OK (ended with exit status 0), IO (other
+ * exit status or a signal; err says which, with the tail of stderr), LIMIT, TIMEOUT. out is lent
+ * for the call.
  */
 typedef void (*ks_process_done)(void *ctx, ks_rc rc, struct ks_str out, const struct ks_error *err);
 
