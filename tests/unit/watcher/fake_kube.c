@@ -124,7 +124,7 @@ void fake_serve(const char *group, const char *version, const char *kind, const 
         };
         return;
     }
-    assert(!"too many resources");
+    assert(false && "too many resources");
 }
 
 static struct served *find_served(const char *plural)
@@ -285,7 +285,7 @@ ks_rc ks_mapper_resolve(struct ks_mapper *mapper KS_UNUSED, const struct ks_mapp
         queue_resolves();
         return KS_RC_OK;
     }
-    assert(!"too many resolves");
+    assert(false && "too many resolves");
     return KS_RC_LIMIT;
 }
 
@@ -354,7 +354,7 @@ ks_rc ks_informer_new(struct ks_kube *kube, const struct ks_informer_config *con
         *out = inf;
         return KS_RC_OK;
     }
-    assert(!"too many informers");
+    assert(false && "too many informers");
     return KS_RC_LIMIT;
 }
 
@@ -434,7 +434,7 @@ static struct fake_record *record_new(struct ks_informer *inf)
         inf->records[i] = (struct fake_record){.is_used = true};
         return &inf->records[i];
     }
-    assert(!"too many records");
+    assert(false && "too many records");
     return NULL;
 }
 
