@@ -2,19 +2,22 @@
 /*
  * Informer: what a reflector reports, against the store of what is known. shared/spec: informers 2.
  *
- * The model: `generation` counts syncs. What a sync confirms is stamped with its generation; at the sync's end
- * whatever carries an older stamp is gone. Between sync begin and end some records are confirmed and others not, and
- * only a complete sync tells them apart.
+ * The model: `generation` counts syncs. What a sync confirms is stamped with its generation; at the
+ * sync's end whatever carries an older stamp is gone. Between sync begin and end some records are
+ * confirmed and others not, and only a complete sync tells them apart.
  *
  * Invariants:
  *   1. A record's address is the owner's handle from its first on_upsert to its on_gone.
  *   2. One name, one record; another UID under the name is told as gone and then as new.
- *   3. During a sync what comes wins, whatever its version: after a restore of etcd smaller versions are the truth.
- *      Outside a sync, an older version of the same object is a replay and is dropped.
+ *   3. During a sync what comes wins, whatever its version: after a restore of etcd smaller
+ * versions are the truth. Outside a sync, a version older than the record's is a replay and is
+ * dropped, whatever its UID.
  *   4. A sync in which some object could not be named sweeps nothing.
- *   5. The owner may free the informer in any callback: what is used after a callback is looked at first.
+ *   5. The owner may free the informer in any callback: what is used after a callback is looked at
+ * first.
  *
- * Thread: the loop's.  It does not: parse, talk to servers, or know what an owner hangs on a record.
+ * Thread: the loop's.  It does not: parse, talk to servers, or know what an owner hangs on a
+ * record.
  */
 #include "kube/informer.h"
 
@@ -87,15 +90,20 @@ static void drop(struct ks_informer *informer, struct ks_record *record, ks_gone
     ks_store_release(record);
 }
 
+/* Whether what comes was overtaken by what is known, be it of the same object or of its
+ * predecessor. */
+static bool is_replay(const struct ks_informer *informer, const struct ks_record *record,
+                      const struct ks_identity *id)
+{
+    return !informer->is_syncing && ks_rv_is_older(id->resource_version, record->resource_version);
+}
+
 /* Stamps the record and tells whether the object is news. */
 static bool confirm(struct ks_informer *informer, struct ks_record *record,
                     const struct ks_identity *id)
 {
     ks_store_set_generation(record, informer->generation);
-    if (ks_str_eq(record->resource_version, id->resource_version) && id->resource_version.len)
-        return false;
-    return informer->is_syncing ||
-           !ks_rv_is_older(id->resource_version, record->resource_version);
+    return !id->resource_version.len || !ks_str_eq(record->resource_version, id->resource_version);
 }
 
 static struct ks_record *add(struct ks_informer *informer, const struct ks_identity *id)
@@ -117,6 +125,8 @@ static void upsert(struct ks_informer *informer, const struct ks_identity *id,
 {
     struct ks_record *record = ks_store_find(&informer->store, id->ns, id->name);
 
+    if (record && is_replay(informer, record, id))
+        return;
     if (record && !ks_str_eq(record->uid, id->uid)) {
         drop(informer, record, KS_GONE_REPLACED);
         record = NULL;
@@ -129,7 +139,8 @@ static void upsert(struct ks_informer *informer, const struct ks_identity *id,
         record = add(informer, id);
     if (!record)
         return;
-    /* Without memory for the version the record keeps an old one: the next event is told once more than needed. */
+    /* Without memory for the version the record keeps an old one: the next event is told once more
+     * than needed. */
     if (ks_store_set_rv(record, id->resource_version))
         record->resource_version.len = 0;
     informer->ops->on_upsert(informer->ctx, record, object);

@@ -5,17 +5,20 @@
  * Which resource version is asked for:
  *
  *     first sync, or the last version was refused   none: a consistent read, in pages
- *     again                                         not older than the last one, unpaged: the watch cache serves it
- *     one object by name                            none, unpaged
+ *     again                                         not older than the last one, unpaged: the watch
+ * cache serves it one object by name                            none, unpaged
  *
- * A limit together with a resource version and no match is never sent: the server takes that for "exactly".
+ * A limit together with a resource version and no match is never sent: the server takes that for
+ * "exactly".
  *
  * Invariants:
- *   1. A page counts only when its answer ended in order and its JSON closed; libcurl 7.88.1 reports some cut bodies
- *      as success.
+ *   1. A page counts only when its answer ended in order and its JSON closed; libcurl 7.88.1
+ * reports some cut bodies as success.
  *   2. The list's resource version is the first page's; its token alone says whether there is more.
- *   3. on_sync_begin comes with the first page's head: a list that was never answered disturbs nothing.
- *   4. A token that an expired list offers to continue with newer data is not used: the result would mix two states.
+ *   3. on_sync_begin comes with the first page's head: a list that was never answered disturbs
+ * nothing. It comes again when that page is retried.
+ *   4. A token that an expired list offers to continue with newer data is not used: the result
+ * would mix two states.
  *
  * Thread: the loop's.
  */
@@ -271,7 +274,8 @@ static ks_rc read_envelope(struct ks_reflector *r, struct ks_error *err)
     return rc;
 }
 
-/* The next page's token replaces the last one's; a server that gives the same one for nothing would go on for ever. */
+/* The next page's token replaces the last one's; a server that gives the same one for nothing would
+ * go on for ever. */
 static ks_rc read_token(struct ks_reflector *r, struct ks_error *err)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf last = r->list->token;
@@ -354,6 +358,10 @@ static void on_end(void *ctx, const struct ks_kube_failure *failure)
         finish_page(r);
     } else if (is_worth_a_retry(r->list, failure)) {
         r->list->is_page_retried = true;
+        /* A first page is of a new state, and what the cut one confirmed may be gone in it; a later
+         * page is of the state that its token names. */
+        if (r->list->pages == 0)
+            r->list->is_begun = false;
         ask_page(r);
     } else {
         fail_list(r, failure);

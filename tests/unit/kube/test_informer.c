@@ -3,7 +3,8 @@
 /*
  * The informer: what becomes of lists, events, repeats and gaps. shared/spec: informers 2.
  *
- * The log has one word a call: +web@12 upsert, -web gone by an event, ~web missed, /web replaced, !web unreadable
+ * The log has one word a call: +web@12 upsert, -web gone by an event, ~web missed, /web replaced,
+ * !web unreadable
  * (!! with a record), synced, limit, and the states.
  */
 #include <setjmp.h>
@@ -68,8 +69,8 @@ static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value 
 
 static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
 {
-    static const char signs[] = {[KS_GONE_SEEN] = '-', [KS_GONE_MISSED] = '~',
-                                 [KS_GONE_REPLACED] = '/'};
+    static const char signs[] = {
+        [KS_GONE_SEEN] = '-', [KS_GONE_MISSED] = '~', [KS_GONE_REPLACED] = '/'};
     struct watcher *w = ctx;
 
     assert_ptr_equal(record->user, w);
@@ -78,8 +79,8 @@ static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
     note(w, "%c%.*s ", signs[how], KS_STR_ARGS(record->name));
 }
 
-static void on_bad_object(void *ctx, struct ks_record *record, struct ks_str ns,
-                          struct ks_str name, const struct ks_error *err)
+static void on_bad_object(void *ctx, struct ks_record *record, struct ks_str ns, struct ks_str name,
+                          const struct ks_error *err)
 {
     (void)ns;
     assert_true(err->msg[0] != '\0');
@@ -236,6 +237,9 @@ static void another_uid_is_another_object(void **state)
     fake_line(&w->f, EVENT_UID("DELETED", "web", "13", "second"));
     fake_line(&w->f, EVENT_UID("ADDED", "web", "14", "third"));
     expect(w, "-web +web@14 ");
+    /* Nor is a replay of the first one's life. */
+    fake_line(&w->f, EVENT_UID("MODIFIED", "web", "6", "u-web"));
+    expect(w, "");
 }
 
 static void a_complete_sync_sweeps_what_it_does_not_hold(void **state)
@@ -269,6 +273,22 @@ static void a_broken_sync_sweeps_nothing(void **state)
     assert_null(strstr(w->log, "~"));
 }
 
+static void a_retried_first_page_confirms_anew(void **state)
+{
+    struct watcher *w = *state;
+
+    sync_two(w);
+    fake_line(&w->f, ERROR_EVENT("Expired", "410"));
+    (void)fake_await_request(&w->f, 10000);
+    fake_refuse(&w->f, 422, "");
+    fake_head(&w->f);
+    fake_data(&w->f, "{\"items\":[" OBJECT("web", "5") "," OBJECT("db", "6") ",");
+    fake_break(&w->f);
+    /* Between the two answers db went. */
+    fake_answer(&w->f, LIST("20", "", OBJECT("web", "5")));
+    expect(w, "stale ~db ");
+}
+
 static void a_sync_is_the_truth_even_with_smaller_versions(void **state)
 {
     struct watcher *w = *state;
@@ -289,8 +309,9 @@ static void unreadable_objects_stay(void **state)
     begin_resync(w);
     fake_line(&w->f, "not json");
     (void)fake_await_request(&w->f, 10000);
-    fake_answer(&w->f, LIST("20", "", "{\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},"
-                                      "\"spec\":[1 2]}"));
+    fake_answer(&w->f, LIST("20", "",
+                            "{\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},"
+                            "\"spec\":[1 2]}"));
     fake_head(&w->f);
     expect(w, "! stale !!web ~db ");
 }
@@ -403,7 +424,8 @@ static void all_records_can_be_walked(void **state)
 
 /* Names an object before it stops being JSON. */
 #define BROKEN_EVENT                                                                               \
-    "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"db\",\"namespace\":\"default\"},x}}"
+    "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"db\",\"namespace\":\"default\"}," \
+    "x}}"
 
 /* A life with every callback in it; every step allows for an informer that was freed on the way. */
 static void live(struct watcher *w)
@@ -499,6 +521,7 @@ int main(void)
         TEST(another_uid_is_another_object),
         TEST(a_complete_sync_sweeps_what_it_does_not_hold),
         TEST(a_broken_sync_sweeps_nothing),
+        TEST(a_retried_first_page_confirms_anew),
         TEST(a_sync_is_the_truth_even_with_smaller_versions),
         TEST(unreadable_objects_stay),
         TEST(an_unnamed_object_stops_the_sweep),
