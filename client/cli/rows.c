@@ -376,7 +376,7 @@ const char *ks_trouble_text(Kstatus__V1__TargetChange__State state)
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_FORBIDDEN:
         return "forbidden";
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_KIND_MISSING:
-        return "kind not served";
+        return "not served";
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_SOURCE_MISSING:
         return "inventory missing";
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_UNSPECIFIED:
