@@ -22,6 +22,7 @@
 #include "kube/fleet.h"
 
 #define PROBE_TIMEOUT_MS 15000
+#define SETTLE_MS 1000
 
 void ks_kube_pump_soon(struct ks_kube *kube)
 {
@@ -161,6 +162,13 @@ void ks_kube_stats_refresh(struct ks_kube *kube)
     ks_endpoint_get_stats(kube->endpoint, &stats);
     atomic_store(&kube->stats.connections, stats.connections);
     atomic_store(&kube->stats.connects_total, stats.connects);
+    if (stats.connections && ks_list_is_empty(&kube->sent) && !kube->probe.request)
+        ks_timer_start(&kube->settle, SETTLE_MS);
+}
+
+static void on_settle(struct ks_timer *timer)
+{
+    ks_kube_stats_refresh(KS_CONTAINER_OF(timer, struct ks_kube, settle));
 }
 
 static struct ks_backoff backoff_of(const struct ks_kube_options *options)
@@ -209,7 +217,8 @@ ks_rc ks_kube_new(struct ks_loop *loop, const struct ks_kube_config *config,
         ks_list_init(&kube->waiting[i]);
     ks_list_init(&kube->sent);
     ks_timer_init(&kube->pump, loop, ks_kube_pump);
-    ks_gate_init(&kube->gate, loop, backoff_of(&kube->options), &gate_ops, kube);
+    ks_timer_init(&kube->settle, loop, on_settle);
+    ks_gate_init(&kube->gate, loop, kube->options.log, backoff_of(&kube->options), &gate_ops, kube);
     pthread_mutex_init(&kube->error_lock, NULL);
     rc = parts_new(kube, err);
     if (rc) {
@@ -234,6 +243,7 @@ struct ks_kube *ks_kube_free(struct ks_kube *kube)
         ks_endpoint_leave(kube->endpoint, kube->probe.transport);
     }
     ks_timer_stop(&kube->pump);
+    ks_timer_stop(&kube->settle);
     ks_gate_fini(&kube->gate);
     ks_endpoint_free(kube->endpoint);
     ks_impersonation_free(kube->impersonation);

@@ -45,8 +45,8 @@ struct ks_kube_options {
     int64_t connect_timeout_ms; /* 10 000 */
 };
 
-/* config is borrowed and must outlive it. Nothing is sent yet; KS_RC_CONFIG when certificates or
- * URL are unusable. */
+/* config is borrowed and must outlive it. Nothing is sent yet; KS_RC_CONFIG when URL or credential
+ * are unusable. Certificates are looked at when the first request connects. */
 KS_MUST_USE ks_rc ks_kube_new(struct ks_loop *loop, const struct ks_kube_config *config,
                               const struct ks_kube_options *options, struct ks_kube **out,
                               struct ks_error *err);
@@ -66,10 +66,10 @@ struct ks_fleet **ks_kube_fleet_slot(struct ks_kube *kube);
 
 /*
  * What an answer that is no success means. `rc` is what programs decide on:
- *   UNAUTHENTICATED 401, DENIED 403, NOTFOUND 404 (also for unknown paths), CONFLICT 409, GONE 410
- * or reason Expired, UNSUPPORTED 405/406/415, INVALID 400/422, AGAIN 429, LIMIT 413/431,
- * UNAVAILABLE 5xx, PROTOCOL redirects and bodies that are not what was asked for, IO/TIMEOUT when
- * no answer came.
+ *   UNAUTHENTICATED 401, DENIED 403, NOTFOUND 404 (unknown paths, too), CONFLICT 409,
+ *   GONE 410 or reason Expired, UNSUPPORTED 405/406/415, INVALID 400/422, AGAIN 429,
+ *   LIMIT 413/431, UNAVAILABLE 5xx, PROTOCOL redirects and bodies that are not what was asked for,
+ *   IO/TIMEOUT when no answer came.
  */
 struct ks_kube_failure {
     ks_rc rc;

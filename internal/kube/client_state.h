@@ -47,6 +47,7 @@ struct ks_kube {
     } probe;
 
     struct ks_kube_stats stats;
+    struct ks_timer settle; /* due when idle connections may have closed, which nobody tells us */
     pthread_mutex_t error_lock; /* guards last_error and has_error */
     struct ks_error last_error;
     bool has_error;

@@ -38,6 +38,8 @@ const char *ks_gate_state_text(ks_gate_state state)
 
 static void gate_set_state(struct ks_gate *gate, ks_gate_state to)
 {
+    ks_log(gate->log, KS_LOG_DEBUG, "gate state", KS_F_STR("from", ks_gate_state_text(gate->state)),
+           KS_F_STR("to", ks_gate_state_text(to)));
     ks_timer_stop(&gate->timer);
     gate->state = to;
 }
@@ -54,11 +56,12 @@ static void on_timer(struct ks_timer *timer)
     gate->ops->on_probe(gate->ctx);
 }
 
-void ks_gate_init(struct ks_gate *gate, struct ks_loop *loop, struct ks_backoff backoff,
-                  const struct ks_gate_ops *ops, void *ctx)
+void ks_gate_init(struct ks_gate *gate, struct ks_loop *loop, const struct ks_log *log,
+                  struct ks_backoff backoff, const struct ks_gate_ops *ops, void *ctx)
 {
     *gate = (struct ks_gate){
         .loop = loop,
+        .log = log,
         .ops = ops,
         .ctx = ctx,
         .state = KS_GATE_OPEN,

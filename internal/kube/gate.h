@@ -49,6 +49,7 @@ struct ks_gate_lane {
 struct ks_gate {
     /* private */
     struct ks_loop *loop;
+    const struct ks_log *log;
     const struct ks_gate_ops *ops;
     void *ctx;
     ks_gate_state state;
@@ -61,8 +62,8 @@ struct ks_gate {
     int64_t refilled_ms;
 };
 
-void ks_gate_init(struct ks_gate *gate, struct ks_loop *loop, struct ks_backoff backoff,
-                  const struct ks_gate_ops *ops, void *ctx);
+void ks_gate_init(struct ks_gate *gate, struct ks_loop *loop, const struct ks_log *log,
+                  struct ks_backoff backoff, const struct ks_gate_ops *ops, void *ctx);
 void ks_gate_fini(struct ks_gate *gate);
 
 ks_gate_state ks_gate_state_of(const struct ks_gate *gate);

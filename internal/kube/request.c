@@ -2,17 +2,15 @@
 /*
  * Requests: they wait for their turn, go out with the credential of that moment, and end once.
  *
- *   WAITING ──pump──> SENT ──answer, failure──> ENDED
- *      ^                └──401 that a fresh credential may mend, once──> WAITING
+ *   NEW ──start──> WAITING ──pump──> SENT ──answer, failure──> ENDED
+ *                                     └──401 that a fresh credential may mend, once──> WAITING
+ *   WAITING ──no credential to be had──> ENDED
  *   WAITING, SENT ──cancel──> freed
  *
  * Invariants:
- *   1. a request is in exactly one list: its pace's waiting list, or sent, or the pump's own while
- * it tells;
- *   2. it holds a place in the gate's lane and a transport exactly while SENT, but for a place
- * given back early;
- *   3. on_head and on_data are called for success alone; an error's body is collected here, 64 KiB
- * of it;
+ *   1. a request is in at most one list: its pace's waiting list, sent, or the pump's own;
+ *   2. it holds a transport exactly while SENT, and a place in the gate's lane at most then;
+ *   3. on_head and on_data come for success alone; of an error's body 64 KiB are collected here;
  *   4. on_end is the last callback and comes from the loop, never from ks_kube_request_start.
  *
  * Thread: the loop's.  It does not retry anything but a 401: that is the business of who asked.
@@ -27,13 +25,24 @@
 #define RETRY_AFTER_MAX_S 600
 #define RETRY_AFTER_CAP_MS 60000
 
+#define TO(name) (1u << STATE_##name)
 #define REQUEST_STATES(X)                                                                          \
-    X(WAITING, "waiting")                                                                          \
-    X(SENT, "sent")                                                                                \
-    X(ENDED, "ended")
+    X(NEW, "new", TO(WAITING))                                                                     \
+    X(WAITING, "waiting", TO(SENT) | TO(ENDED))                                                    \
+    X(SENT, "sent", TO(WAITING) | TO(ENDED))                                                       \
+    X(ENDED, "ended", 0u)
 
 enum request_state {
-#define X(name, text) STATE_##name,
+#define X(name, text, next) STATE_##name,
+    REQUEST_STATES(X)
+#undef X
+};
+
+static const struct {
+    const char *text;
+    unsigned next;
+} state_table[] = {
+#define X(name, text, next) [STATE_##name] = {text, next},
     REQUEST_STATES(X)
 #undef X
 };
@@ -118,13 +127,21 @@ static void request_free(struct ks_kube_request *r)
     ks_free(r);
 }
 
+static void request_set_state(struct ks_kube_request *r, enum request_state to)
+{
+    assert(state_table[r->state].next & (1u << to));
+    ks_log(ks_kube_log(r->kube), KS_LOG_DEBUG, "request state", KS_F_STR("path", r->config.path),
+           KS_F_STR("from", state_table[r->state].text), KS_F_STR("to", state_table[to].text));
+    r->state = to;
+}
+
 static void request_wait(struct ks_kube_request *r)
 {
     struct ks_list *list = &r->kube->waiting[r->pace];
     bool is_closed = ks_gate_state_of(&r->kube->gate) != KS_GATE_OPEN;
 
     ks_list_remove(&r->link);
-    r->state = STATE_WAITING;
+    request_set_state(r, STATE_WAITING);
     /* After an outage nobody is always the last: what waits for the gate is put at either end by
      * chance. */
     ks_list_push(is_closed && ks_random_below(2) ? list->next : list, &r->link);
@@ -147,6 +164,7 @@ static void request_unsend(struct ks_kube_request *r)
         ks_endpoint_leave(r->kube->endpoint, r->transport);
     r->transport = NULL;
     r->http = NULL;
+    ks_list_remove(&r->link);
     ks_kube_stats_refresh(r->kube);
 }
 
@@ -154,7 +172,7 @@ static void request_end(struct ks_kube_request *r, const struct ks_kube_failure 
 {
     if (failure)
         atomic_fetch_add(&r->kube->stats.failures_total, 1);
-    r->state = STATE_ENDED;
+    request_set_state(r, STATE_ENDED);
     ks_list_remove(&r->link);
     /* The owner may free all that is his now; the request itself stays until this returns. */
     r->config.ops->on_end(r->config.ctx, failure);
@@ -362,7 +380,7 @@ static void request_go(struct ks_kube_request *r, const struct ks_credential *cr
 
     ks_list_remove(&r->link);
     ks_list_push(&r->kube->sent, &r->link);
-    r->state = STATE_SENT;
+    request_set_state(r, STATE_SENT);
     r->has_place = r->pace != KS_KUBE_PACE_DEFAULT;
     atomic_fetch_add(&r->kube->stats.requests_total, 1);
     rc = request_send(r, credential, &failure);

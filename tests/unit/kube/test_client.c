@@ -237,6 +237,10 @@ static void answers_arrive_whole(void **state)
     assert_int_equal(atomic_load(&ks_kube_stats_of(f->kube)->requests_total), 1);
     assert_int_equal(atomic_load(&ks_kube_stats_of(f->kube)->failures_total), 0);
     assert_true(atomic_load(&ks_kube_stats_of(f->kube)->connects_total) >= 1);
+    assert_int_equal(atomic_load(&ks_kube_stats_of(f->kube)->connections), 1);
+    for (int i = 0; i < 100 && atomic_load(&ks_kube_stats_of(f->kube)->connections); i++)
+        pass(f, 1000);
+    assert_int_equal(atomic_load(&ks_kube_stats_of(f->kube)->connections), 0); /* idle ones close */
 }
 
 static void not_modified_is_no_failure(void **state)

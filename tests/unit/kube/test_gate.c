@@ -39,7 +39,7 @@ static int setup(void **state)
     fixture = (struct fixture){0};
     ks_clock_test_init(&fixture.clock, 0);
     assert_int_equal(ks_loop_new(&fixture.clock.clock, &fixture.loop, NULL), KS_RC_OK);
-    ks_gate_init(&fixture.gate, fixture.loop, KS_BACKOFF_DEFAULT, &ops, &fixture);
+    ks_gate_init(&fixture.gate, fixture.loop, NULL, KS_BACKOFF_DEFAULT, &ops, &fixture);
     *state = &fixture;
     return 0;
 }
