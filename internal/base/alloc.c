@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thin layer over libc's allocator: overflow checks, and a hook with which a test makes the n-th allocation of its
- * thread fail.
+ * A thin layer over libc's allocator: overflow checks, and a hook with which a test makes the n-th
+ * allocation of its thread fail.
  *
  * Invariant: nothing here ends the process; the caller decides what lack of memory means.
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only allocation calls of the tree. All return NULL when memory is short; nothing here ends the process.
+ * The only allocation calls of the tree. All return NULL when memory is short; nothing here ends
+ * the process.
  *
  * Thread: any.  Limits: a size that overflows counts as "no memory".
  *
@@ -35,8 +36,9 @@ void ks_free_secret(void *ptr, size_t len);
 void ks_freep(void *ptr_to_ptr);
 
 /*
- * Test hook, per thread: the n-th call from now (1 = the next) fails, once; 0 switches it off. ks_alloc_failed()
- * tells whether that has happened since. Compiled in always; costs one thread-local test a call.
+ * Test hook, per thread: the n-th call from now (1 = the next) fails, once; 0 switches it off.
+ * ks_alloc_failed() tells whether that has happened since. Compiled in always; costs one
+ * thread-local test a call.
  */
 void ks_alloc_fail_at(uint64_t n);
 bool ks_alloc_failed(void);

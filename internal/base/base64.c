@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict base64: whole groups, padding at the end only; white space between characters is tolerated, because YAML
- * folds long values.
+ * Strict base64: whole groups, padding at the end only; white space between characters is
+ * tolerated, because YAML folds long values.
  *
  * Thread: any.
  */

@@ -2,7 +2,8 @@
 /*
  * The growing buffer of str.h.
  *
- * Invariants: 1. len <= max_bytes; 2. data is NULL or has a NUL at data[len]; 3. a failed append changes nothing.
+ * Invariants: 1. len <= max_bytes; 2. data is NULL or has a NUL at data[len]; 3. a failed append
+ * changes nothing.
  *
  * Thread: one at a time.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real clock and the test clock, client-go's backoff, and random numbers for jitter (a per-thread xorshift,
- * seeded by the kernel: spreading load needs no secrecy).
+ * The real clock and the test clock, client-go's backoff, and random numbers for jitter (a
+ * per-thread xorshift, seeded by the kernel: spreading load needs no secrecy).
  *
  * Thread: see clock.h.
  */

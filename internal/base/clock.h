@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time behind an interface, so that tests own it; jittered exponential backoff; random numbers for jitter.
+ * Time behind an interface, so that tests own it; jittered exponential backoff; random numbers for
+ * jitter.
  *
- * Thread: the real clock: any; a test clock: the one that moves it.  Units: milliseconds; monotonic time has no
- * epoch, wall time is Unix time.
+ * Thread: the real clock: any; a test clock: the one that moves it.  Units: milliseconds; monotonic
+ * time has no epoch, wall time is Unix time.
  */
 #ifndef KS_BASE_CLOCK_H
 #define KS_BASE_CLOCK_H
@@ -32,7 +33,8 @@ void ks_clock_test_advance(struct ks_clock_test *c, int64_t by_ms);
 uint64_t ks_random_below(uint64_t bound);
 
 /*
- * Backoff as client-go's reflector has it: the n-th delay is base * 2^n up to cap, plus uniform [0, that).
+ * Backoff as client-go's reflector has it: the n-th delay is base * 2^n up to cap, plus uniform [0,
+ * that).
  */
 struct ks_backoff {
     int64_t base_ms;

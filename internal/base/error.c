@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages are written into the caller's fixed array. A message that does not fit is cut at a UTF-8 boundary, since
- * it may end up in a protobuf string, where half a character is an error.
+ * Messages are written into the caller's fixed array. A message that does not fit is cut at a UTF-8
+ * boundary, since it may end up in a protobuf string, where half a character is an error.
  *
  * Thread: any.
  */

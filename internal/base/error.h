@@ -2,9 +2,9 @@
 /*
  * Result codes for programs, and messages for people.
  *
- * A failing function returns a code other than KS_RC_OK and may fill the caller's struct ks_error (which may be
- * NULL) with a sentence that says what failed and what to do. Nobody parses the sentence. The message is a fixed
- * array, so that reporting "out of memory" needs no memory.
+ * A failing function returns a code other than KS_RC_OK and may fill the caller's struct ks_error
+ * (which may be NULL) with a sentence that says what failed and what to do. Nobody parses the
+ * sentence. The message is a fixed array, so that reporting "out of memory" needs no memory.
  *
  * Thread: any.  Limits: a message is cut at KS_ERROR_MSG_MAX bytes, at a UTF-8 boundary.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole files through plain system calls. A file that grows while it is read is read up to the ceiling, never beyond.
+ * Whole files through plain system calls. A file that grows while it is read is read up to the
+ * ceiling, never beyond.
  *
  * Thread: any.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Intrusive doubly linked list. A head and a link are the same struct; an empty head points to itself, and a link
- * that is in no list too, so that ks_list_remove is idempotent.
+ * Intrusive doubly linked list. A head and a link are the same struct; an empty head points to
+ * itself, and a link that is in no list too, so that ks_list_remove is idempotent.
  *
  * Thread: one at a time.  Owns: nothing.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line a call, built in a fixed buffer on the stack and written at once, so that lines of several threads never
- * mix. What does not fit is cut; a line is always whole JSON or whole logfmt.
+ * One line a call, built in a fixed buffer on the stack and written at once, so that lines of
+ * several threads never mix. What does not fit is cut; a line is always whole JSON or whole logfmt.
  *
  * Thread: any.
  */

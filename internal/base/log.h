@@ -2,12 +2,14 @@
 /*
  * Structured log: a constant message and typed fields, written as one line of logfmt or JSON.
  *
- *     ks_log(log, KS_LOG_WARN, "watch ended, retrying", KS_F_STR("resource", name), KS_F_INT("retry_ms", delay));
+ *     ks_log(log, KS_LOG_WARN, "watch ended, retrying", KS_F_STR("resource", name),
+ * KS_F_INT("retry_ms", delay));
  *
- * Code in internal/ logs at debug only; server/ decides what is worth a line. There is no field for secrets.
+ * Code in internal/ logs at debug only; server/ decides what is worth a line. There is no field for
+ * secrets.
  *
- * Thread: any; a line is one write(2).  Owns: nothing.  Limits: a line is cut at 8 KiB; control bytes and bytes
- * that are no UTF-8 are escaped.
+ * Thread: any; a line is one write(2).  Owns: nothing.  Limits: a line is cut at 8 KiB; control
+ * bytes and bytes that are no UTF-8 are escaped.
  */
 #ifndef KS_BASE_LOG_H
 #define KS_BASE_LOG_H
@@ -56,7 +58,8 @@ static inline bool ks_log_is_on(const struct ks_log *log, enum ks_log_level leve
 /* "debug", "info", "warn", "error", "off"; false for anything else. */
 bool ks_log_level_parse(const char *text, enum ks_log_level *out);
 
-/* At most `burst` lines per `window_ms`; the line that opens the next window can tell how many were dropped. */
+/* At most `burst` lines per `window_ms`; the line that opens the next window can tell how many were
+ * dropped. */
 struct ks_log_limit {
     int64_t window_ms;
     unsigned burst;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only user of uthash. Its hash function is replaced by SipHash-1-3 under a key drawn at the first use, and its
- * out-of-memory action by a flag, so that an insertion that finds no memory leaves the map as it was.
+ * The only user of uthash. Its hash function is replaced by SipHash-1-3 under a key drawn at the
+ * first use, and its out-of-memory action by a flag, so that an insertion that finds no memory
+ * leaves the map as it was.
  *
  * Thread: one at a time a map; the key is drawn once, guarded.
  */
@@ -111,7 +112,8 @@ struct ks_map *ks_map_free(struct ks_map *m)
 
     if (!m)
         return NULL;
-    HASH_ITER(hh, m->nodes, node, next) {
+    HASH_ITER(hh, m->nodes, node, next)
+    {
         HASH_DEL(m->nodes, node);
         ks_free(node);
     }
@@ -178,7 +180,8 @@ void ks_map_foreach(struct ks_map *m, void (*fn)(void *ctx, struct ks_str key, v
 {
     struct node *node, *next;
 
-    HASH_ITER(hh, m->nodes, node, next) {
+    HASH_ITER(hh, m->nodes, node, next)
+    {
         fn(ctx, node->key, node->value);
     }
 }

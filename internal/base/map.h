@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Map from byte strings to pointers, on uthash with a keyed hash (SipHash-1-3, a random key per process), so that
- * names chosen by others cannot make it slow.
+ * Map from byte strings to pointers, on uthash with a keyed hash (SipHash-1-3, a random key per
+ * process), so that names chosen by others cannot make it slow.
  *
- * Thread: one at a time.  Owns: its nodes only when made by ks_map_put; keys and values stay the caller's.
- * Limits: max_entries, set when it is made; beyond them ks_map_put fails with KS_RC_LIMIT.
+ * Thread: one at a time.  Owns: its nodes only when made by ks_map_put; keys and values stay the
+ * caller's. Limits: max_entries, set when it is made; beyond them ks_map_put fails with
+ * KS_RC_LIMIT.
  */
 #ifndef KS_BASE_MAP_H
 #define KS_BASE_MAP_H
@@ -18,7 +19,8 @@ struct ks_map;
 KS_MUST_USE struct ks_map *ks_map_new(size_t max_entries);
 /* Frees the map, not the values. Returns NULL. NULL is allowed. */
 struct ks_map *ks_map_free(struct ks_map *m);
-/* The key's bytes are borrowed and must live as long as the entry (usually: inside the value). Replaces. */
+/* The key's bytes are borrowed and must live as long as the entry (usually: inside the value).
+ * Replaces. */
 KS_MUST_USE ks_rc ks_map_put(struct ks_map *m, struct ks_str key, void *value);
 /* NULL when absent. */
 void *ks_map_find(const struct ks_map *m, struct ks_str key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hand-written parser, because the point is to accept and refuse exactly what Go does. Days are counted with the
- * proleptic Gregorian calendar, years 0000 to 9999.
+ * A hand-written parser, because the point is to accept and refuse exactly what Go does. Days are
+ * counted with the proleptic Gregorian calendar, years 0000 to 9999.
  *
  * Thread: any.
  */
@@ -39,8 +39,8 @@ static bool take_byte(struct ks_str *s, char byte)
 
 static bool take_date(struct ks_str *s, struct fields *f)
 {
-    return take_digits(s, 4, 4, &f->year) && take_byte(s, '-') &&
-           take_digits(s, 2, 2, &f->month) && take_byte(s, '-') && take_digits(s, 2, 2, &f->day);
+    return take_digits(s, 4, 4, &f->year) && take_byte(s, '-') && take_digits(s, 2, 2, &f->month) &&
+           take_byte(s, '-') && take_digits(s, 2, 2, &f->day);
 }
 
 /* Milliseconds of a fraction of any length; false when the mark is not followed by a digit. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times as Kubernetes writes them. The parser accepts what Go's time.Parse(time.RFC3339) accepts: a comma as
- * fraction mark, a one-digit hour, any fraction of at least one digit, offsets up to 24:60; and refuses lower-case
- * t and z, second 60, hour 24 and offsets without a colon (spec: Go 1.26, package time).
+ * Times as Kubernetes writes them. The parser accepts what Go's time.Parse(time.RFC3339) accepts: a
+ * comma as fraction mark, a one-digit hour, any fraction of at least one digit, offsets up to
+ * 24:60; and refuses lower-case t and z, second 60, hour 24 and offsets without a colon (spec:
+ * Go 1.26, package time).
  *
  * Thread: any.
  */
@@ -14,7 +15,8 @@
 
 #include "base/str.h"
 
-/* Milliseconds of Go's zero time, 0001-01-01T00:00:00Z: what an absent creationTimestamp counts as. */
+/* Milliseconds of Go's zero time, 0001-01-01T00:00:00Z: what an absent creationTimestamp counts as.
+ */
 #define KS_TIME_GO_ZERO_MS (-62135596800000)
 
 /* Unix time in milliseconds (fractions cut); false when Go would refuse the text. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strings: ks_str borrows bytes with a length (NUL is an ordinary byte, nothing is owned), ks_buf owns bytes and
- * grows up to a ceiling that is set when it is made.
+ * Strings: ks_str borrows bytes with a length (NUL is an ordinary byte, nothing is owned), ks_buf
+ * owns bytes and grows up to a ceiling that is set when it is made.
  *
- * Thread: one at a time.  Owns: ks_buf its bytes.  Limits: ks_buf its max_bytes; beyond them appends fail with
- * KS_RC_LIMIT and leave the buffer as it was.
+ * Thread: one at a time.  Owns: ks_buf its bytes.  Limits: ks_buf its max_bytes; beyond them
+ * appends fail with KS_RC_LIMIT and leave the buffer as it was.
  */
 #ifndef KS_BASE_STR_H
 #define KS_BASE_STR_H
@@ -58,7 +58,8 @@ ptrdiff_t ks_str_chr(struct ks_str s, char byte);
 struct ks_str ks_str_sub(struct ks_str s, size_t from, size_t len);
 /* Without blanks, tabs, CR and LF at both ends. */
 struct ks_str ks_str_trim(struct ks_str s);
-/* Cuts the part before the separator off *rest (all of it when there is none); false when *rest has ended. */
+/* Cuts the part before the separator off *rest (all of it when there is none); false when *rest has
+ * ended. */
 bool ks_str_split(struct ks_str *rest, char separator, struct ks_str *out_part);
 /* A NUL-terminated copy, to be freed with ks_free; NULL when out of memory. */
 KS_MUST_USE char *ks_str_dup(struct ks_str s);
@@ -93,7 +94,8 @@ KS_MUST_USE ks_rc ks_buf_append_url(struct ks_buf *b, struct ks_str s);
 /* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
 KS_MUST_USE ks_rc ks_buf_append_json(struct ks_buf *b, struct ks_str s);
 struct ks_str ks_buf_str(const struct ks_buf *b);
-/* Hands the bytes (NUL-terminated, ks_free) to the caller and leaves the buffer empty; NULL when it held none. */
+/* Hands the bytes (NUL-terminated, ks_free) to the caller and leaves the buffer empty; NULL when it
+ * held none. */
 KS_MUST_USE char *ks_buf_take(struct ks_buf *b);
 
 #endif
