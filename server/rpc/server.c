@@ -14,9 +14,10 @@
  * `alive` counts what must end before on_drained: every slot and call, and the server itself.
  *
  * Invariants:
- *   1. unless draining, AWAITED_CALLS slots are out, or memory is short; then every call that ends
- * tries again;
- *   2. after is_draining is set no slot is put out;
+ *   1. until is_shut, AWAITED_CALLS slots are out, or memory is short; then every call that ends
+ *      tries again;
+ *   2. between is_draining and is_shut calls still arrive, and are told UNAVAILABLE; one that comes
+ *      later, before its client has seen the GOAWAY, is reset by gRPC itself (CANCELLED);
  *   3. a call is in its lane's list from its begin to its end, so walk 2 meets every call that walk
  * 1 came too early for: one that begins later sees is_draining.
  *
@@ -61,6 +62,7 @@ struct ks_rpc_server {
     char addresses[KS_ADDRESS_TEXT_MAX * 4];
     bool is_started;
 
+    _Atomic bool is_shut; /* gRPC has been told to shut down */
     _Atomic uint32_t awaited;
     _Atomic uint32_t alive;
     _Atomic uint32_t lanes_to_walk;
@@ -159,7 +161,7 @@ static void on_arrived(struct ks_lane *lane, struct ks_call *call, bool ok);
 /* Puts slots out until AWAITED_CALLS are, or memory is short. Thread: any. */
 static void server_await(struct ks_rpc_server *s)
 {
-    while (!atomic_load(&s->shared.is_draining)) {
+    while (!atomic_load(&s->is_shut)) {
         struct ks_call *call;
 
         if (atomic_fetch_add(&s->awaited, 1) >= AWAITED_CALLS) {
@@ -214,6 +216,7 @@ static void on_health_walk(struct ks_tag *tag, bool ok)
     ks_lane_walk(lane, ks_health_tell);
     if (atomic_fetch_sub(&s->lanes_to_walk, 1) > 1)
         return;
+    atomic_store(&s->is_shut, true);
     ks_tag_arm(&s->shut_down);
     grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);
     for (size_t i = 0; i < s->lane_count; i++) {

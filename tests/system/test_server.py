@@ -494,6 +494,36 @@ class Drain(unittest.TestCase):
             self.assertTrue(last.HasField("draining"))
         self.assertEqual(self.server.wait(10), 0)
 
+    def test_it_ends_under_load(self):
+        self.sim.apply(*create(*[pod(f"load-{i}") for i in range(50)]))
+        request = pb.WatchRequest(targets=[selector_target(1, "pods", "default"), object_target(2, "cm", "one", "default")])
+        codes = set()
+
+        def load(number):
+            with self.server.channel() as channel:
+                stub = pb_grpc.StatusServiceStub(channel)
+                while True:
+                    try:
+                        for response in stub.Watch(request, timeout=60):
+                            if number % 2 and any(e.HasField("synced") for e in response.events):
+                                break
+                        stub.Get(pb.GetRequest(targets=request.targets), timeout=60)
+                    except grpc.RpcError as error:
+                        codes.add(error.code())
+                        return
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            loads = [pool.submit(load, n) for n in range(16)]
+            wait_for("some load", lambda: self.server.metric("streams_total") > 100)
+            self.server.signal(signal.SIGINT)
+            self.assertEqual(self.server.wait(10), 0)
+            for done in loads:
+                done.result()
+        # gRPC itself resets (CANCELLED) a new call that crosses the GOAWAY on its way.
+        self.assertLessEqual(codes, {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+        self.assertIn(grpc.StatusCode.UNAVAILABLE, codes)
+        self.assertNotIn("breaking off", self.server.log())
+
     def test_calls_in_flight_end_as_well(self):
         self.sim.apply(hang("/api/v1/"))
         with self.server.channel() as channel:
