@@ -92,12 +92,11 @@ static bool is_bad(const struct ks_rows *rows)
 static int print_answer(const struct ks_options *options, const struct ks_targets *targets,
                         const Kstatus__V1__GetResponse *answer)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(OUTPUT_MAX_BYTES);
     struct ks_rows *rows = ks_rows_new(targets);
     int code = KS_EXIT_BAD;
     ks_rc rc = rows ? rows_fill(rows, answer) : KS_RC_NOMEM;
 
-    ks_buf_init(&out, OUTPUT_MAX_BYTES);
     if (!rc)
         rc = options->output == KS_OUTPUT_JSON ? append_json(&out, answer)
                                                : append_table(&out, rows);

@@ -180,14 +180,13 @@ static bool target_is_news(struct ks_lines *lines, const Kstatus__V1__TargetChan
 ks_rc ks_lines_append_event(struct ks_lines *lines, const Kstatus__V1__Event *event,
                             int64_t wall_ms, struct ks_buf *out)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf line;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf line = KS_BUF(LINE_MAX_BYTES);
     char time[KS_RFC3339_MAX];
     ks_rc rc;
 
     if (event->event_case == KSTATUS__V1__EVENT__EVENT_TARGET_CHANGE &&
         !target_is_news(lines, event->target_change))
         return KS_RC_OK;
-    ks_buf_init(&line, LINE_MAX_BYTES);
     rc = append_event(&line, event, lines->targets);
     if (rc || line.len == 0)
         return rc;

@@ -39,12 +39,11 @@ bool ks_report_write(struct ks_str text)
 
 void ks_report_complain(const char *fmt, ...)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf safe;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf safe = KS_BUF(COMPLAINT_MAX_BYTES);
     char text[2048];
     va_list args;
     ks_rc rc;
 
-    ks_buf_init(&safe, COMPLAINT_MAX_BYTES);
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args); /* may be cut */
     va_end(args);

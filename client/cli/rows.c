@@ -206,11 +206,10 @@ static bool is_kindless(const Kstatus__V1__ResourceStatus *s)
 static ks_rc drop_kindless(struct ks_rows *rows, const Kstatus__V1__ResourceStatus *s)
 {
     for (size_t i = 0; i < s->n_target_ids; i++) {
-        KS_CLEANUP(ks_buf_fini) struct ks_buf key;
+        KS_CLEANUP(ks_buf_fini) struct ks_buf key = KS_BUF(KEY_MAX_BYTES);
         struct row_node *node;
         ks_rc rc;
 
-        ks_buf_init(&key, KEY_MAX_BYTES);
         rc = key_make_kindless(&key, s->target_ids[i]);
         if (rc)
             return rc;
@@ -224,14 +223,13 @@ static ks_rc drop_kindless(struct ks_rows *rows, const Kstatus__V1__ResourceStat
 ks_rc ks_rows_apply_status(struct ks_rows *rows, const Kstatus__V1__ResourceStatus *status,
                            int64_t mono_ms)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf key;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf key = KS_BUF(KEY_MAX_BYTES);
     struct row_node *node;
     struct row_node *old;
     ks_rc rc;
 
     if (!status->object)
         return KS_RC_OK; /* a newer server's, or none of ours */
-    ks_buf_init(&key, KEY_MAX_BYTES);
     rc = is_kindless(status) ? key_make_kindless(&key, status->target_ids[0])
                              : key_make(&key, status->object);
     if (!rc && !is_kindless(status))
@@ -251,13 +249,12 @@ ks_rc ks_rows_apply_status(struct ks_rows *rows, const Kstatus__V1__ResourceStat
 
 static ks_rc apply_removed(struct ks_rows *rows, const Kstatus__V1__Removed *removed)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf key;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf key = KS_BUF(KEY_MAX_BYTES);
     struct row_node *node;
     ks_rc rc;
 
     if (!removed->object)
         return KS_RC_OK;
-    ks_buf_init(&key, KEY_MAX_BYTES);
     rc = key_make(&key, removed->object);
     if (rc)
         return rc;

@@ -264,10 +264,9 @@ static ks_rc append_status(struct table *t, ks_status status)
 
 static ks_rc append_name(struct table *t, const struct ks_row *row)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4096);
     ks_rc rc;
 
-    ks_buf_init(&text, 4096);
     rc = ks_buf_appendf(&text, "%.*s/%.*s", KS_STR_ARGS(row->kind), KS_STR_ARGS(row->name));
     return rc ? rc : append_cell(t, COLUMN_NAME, ks_buf_str(&text));
 }
@@ -330,10 +329,9 @@ ks_rc ks_table_append_counts(const struct ks_rows *rows, struct ks_buf *out)
 
 static ks_rc append_summary(struct table *t)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1024);
     ks_rc rc;
 
-    ks_buf_init(&text, 1024);
     rc = ks_table_append_counts(t->rows, &text);
     if (!rc && ks_rows_dropped(t->rows) > 0)
         rc = ks_buf_append_str(&text, KS_LIT("; there are more than can be shown"));
@@ -346,10 +344,9 @@ static ks_rc append_summary(struct table *t)
 
 static ks_rc append_trouble(struct table *t, const struct ks_trouble *trouble)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4096);
     ks_rc rc;
 
-    ks_buf_init(&text, 4096);
     rc = ks_buf_appendf(
         &text, "! %s is %s%s%.*s", ks_targets_label(ks_rows_targets(t->rows), trouble->target_id),
         trouble->state, trouble->message.len ? ": " : "", KS_STR_ARGS(trouble->message));

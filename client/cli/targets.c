@@ -117,10 +117,9 @@ static ks_rc fail_nomem(struct ks_error *err)
 static ks_rc label_set(struct item *item, const char *resource, const char *separator,
                        const char *name)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(LABEL_MAX_BYTES);
     ks_rc rc;
 
-    ks_buf_init(&text, LABEL_MAX_BYTES);
     rc = ks_buf_appendf(&text, "%s%s%s", resource, separator, name);
     if (rc)
         return rc;
@@ -144,10 +143,9 @@ static ks_rc add_object(struct ks_targets *t, const struct ks_options *o, struct
 
 static ks_rc selector_label(struct item *item, const struct ks_options *o)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(2 * LABEL_MAX_BYTES);
     ks_rc rc;
 
-    ks_buf_init(&text, 2 * LABEL_MAX_BYTES);
     rc = ks_buf_appendf(&text, "%.256s", item->selector.resource);
     if (!rc && o->label_selector)
         rc = ks_buf_appendf(&text, " -l %.256s", o->label_selector);

@@ -78,6 +78,9 @@ struct ks_buf {
     size_t max_bytes;
 };
 
+/* An initialiser: a buffer under KS_CLEANUP is made where it is declared, so that no early return
+ * frees what was never made. */
+#define KS_BUF(max) ((struct ks_buf){.max_bytes = (max)})
 void ks_buf_init(struct ks_buf *b, size_t max_bytes);
 void ks_buf_fini(struct ks_buf *b);
 /* Empties it, keeps the memory. */

@@ -398,7 +398,7 @@ ks_rc ks_encode_bad_request(int grpc_code, const char *message,
     Google__Rpc__BadRequest request;
     Google__Rpc__BadRequest__FieldViolation fields[VIOLATIONS_MAX];
     Google__Rpc__BadRequest__FieldViolation *pointers[VIOLATIONS_MAX];
-    KS_CLEANUP(ks_buf_fini) struct ks_buf detail;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf detail = KS_BUF(EVENT_MAX);
     KS_CLEANUP(ks_freep) char *bytes = NULL;
     struct text_block block = {0};
     char *text;
@@ -407,7 +407,6 @@ ks_rc ks_encode_bad_request(int grpc_code, const char *message,
     google__rpc__bad_request__init(&request);
     if (count > VIOLATIONS_MAX)
         count = VIOLATIONS_MAX;
-    ks_buf_init(&detail, EVENT_MAX);
     block.size = block_size(message, violations, count);
     bytes = ks_alloc(block.size);
     if (!bytes)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths and queries, built from parts that are encoded one by one: no byte of a name or selector reaches the URL
- * as it is.
+ * Paths and queries, built from parts that are encoded one by one: no byte of a name or selector
+ * reaches the URL as it is.
  *
- * Combinations that the API server refuses or takes for something else (a limit with a resource version and no match,
- * a match together with a continue token) are the caller's to avoid: see reflector_list.c.
+ * Combinations that the API server refuses or takes for something else (a limit with a resource
+ * version and no match, a match together with a continue token) are the caller's to avoid: see
+ * reflector_list.c.
  *
  * Thread: any.
  */
@@ -58,7 +59,8 @@ static ks_rc append_number(struct ks_buf *out, const char *name, unsigned value)
     return value ? append_param(out, name, ks_str_make(digits, (size_t)len)) : KS_RC_OK;
 }
 
-/* In a field selector's value, backslash, comma and equals sign stand for themselves only behind a backslash. */
+/* In a field selector's value, backslash, comma and equals sign stand for themselves only behind a
+ * backslash. */
 static ks_rc append_field_value(struct ks_buf *out, struct ks_str value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -76,10 +78,9 @@ static ks_rc append_field_value(struct ks_buf *out, struct ks_str value)
 
 static ks_rc append_fields(struct ks_buf *out, const struct ks_collection *c)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf fields;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf fields = KS_BUF(KS_COLLECTION_PATH_MAX_BYTES);
     ks_rc rc;
 
-    ks_buf_init(&fields, KS_COLLECTION_PATH_MAX_BYTES);
     rc = ks_buf_append_str(&fields, c->field_selector);
     if (!rc && c->name.len && fields.len)
         rc = ks_buf_append_byte(&fields, ',');
@@ -122,7 +123,8 @@ ks_rc ks_collection_path(const struct ks_collection *collection,
     if (!rc)
         rc = append_query(out, query);
     if (rc)
-        return ks_fail(err, rc, "the request for %.*s: %s", KS_STR_ARGS(collection->resource->plural),
+        return ks_fail(err, rc, "the request for %.*s: %s",
+                       KS_STR_ARGS(collection->resource->plural),
                        rc == KS_RC_LIMIT ? "its selectors are too long" : ks_rc_text(rc));
     return KS_RC_OK;
 }

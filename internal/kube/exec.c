@@ -184,12 +184,11 @@ static char **argv_build(const struct ks_exec_config *config)
 
 static ks_rc process_start(struct ks_loop *loop, struct ks_exec *exec, struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf info;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf info = KS_BUF(MAX_INFO_BYTES);
     KS_CLEANUP(ks_freep) char **argv = argv_build(exec->config);
     KS_CLEANUP(ks_freep) char **env = NULL;
     ks_rc rc;
 
-    ks_buf_init(&info, MAX_INFO_BYTES);
     rc = info_build(exec->config, &info);
     if (rc)
         return ks_fail(err, rc, "the credential plugin's environment is too large");

@@ -2,11 +2,12 @@
 /*
  * The fleet.
  *
- * One parser serves all reflectors of a client, as no document outlives the callback that it was parsed for.
+ * One parser serves all reflectors of a client, as no document outlives the callback that it was
+ * parsed for.
  *
- * Absences: one entry a resource, keyed "group/version/plural", with a time for each feature until which it counts
- * as absent. Entries are never removed one by one: a full map is emptied, which costs one refused request for each
- * resource that mattered.
+ * Absences: one entry a resource, keyed "group/version/plural", with a time for each feature until
+ * which it counts as absent. Entries are never removed one by one: a full map is emptied, which
+ * costs one refused request for each resource that mattered.
  *
  * Thread: the loop's.
  */
@@ -95,18 +96,16 @@ static ks_rc append_key(struct ks_buf *key, const struct ks_resource *r)
 
 static struct absence *find_absence(const struct ks_fleet *fleet, const struct ks_resource *r)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf key;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf key = KS_BUF(MAX_KEY_BYTES);
 
-    ks_buf_init(&key, MAX_KEY_BYTES);
     return append_key(&key, r) ? NULL : ks_map_find(fleet->absences, ks_buf_str(&key));
 }
 
 static struct absence *add_absence(struct ks_fleet *fleet, const struct ks_resource *r)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf key;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf key = KS_BUF(MAX_KEY_BYTES);
     struct absence *absence;
 
-    ks_buf_init(&key, MAX_KEY_BYTES);
     if (append_key(&key, r))
         return NULL;
     if (ks_map_count(fleet->absences) >= MAX_ABSENCES)

@@ -2,23 +2,26 @@
 /*
  * Reflector: life cycle and state machine (the drawing and the table are in reflector_internal.h).
  *
- * The model: at any time a reflector does one thing: it waits, lists, streams, watches, probes or asks discovery.
- * Whatever ends that thing is turned into facts, the policy turns facts into a plan (what next, after which pause,
- * how loud), and ks_reflector_follow is the only place that carries plans out.
+ * The model: at any time a reflector does one thing: it waits, lists, streams, watches, probes or
+ * asks discovery. Whatever ends that thing is turned into facts, the policy turns facts into a plan
+ * (what next, after which pause, how loud), and ks_reflector_follow is the only place that carries
+ * plans out.
  *
  * Invariants:
  *   1. One request, or one resolve, or one pause at a time; none when CLOSED.
- *   2. rv_last moves only after what it stands for was handed to the owner; a sync that did not complete leaves it.
+ *   2. rv_last moves only after what it stands for was handed to the owner; a sync that did not
+ * complete leaves it.
  *   3. on_sync_end follows on_sync_begin of the same, complete sync; nothing else can sweep.
  *   4. The owner may free the reflector in any callback: memory goes with the last pin.
- *   5. A pause comes between any two requests, but for at most two repeats in a row (reflector_policy.c), the pages
- *      of a list, and the watch that follows a sync or a probe.
+ *   5. A pause comes between any two requests, but for at most two repeats in a row
+ * (reflector_policy.c), the pages of a list, and the watch that follows a sync or a probe.
  *
- * Probe: a watch from a resource version that the server has not reached is accepted and stays silent, for ever when
- * etcd was restored from a backup (k8s#107457). So, after an outage and every half hour, a list of one object asks
- * whether the server is there yet.
+ * Probe: a watch from a resource version that the server has not reached is accepted and stays
+ * silent, for ever when etcd was restored from a backup (k8s#107457). So, after an outage and every
+ * half hour, a list of one object asks whether the server is there yet.
  *
- * Thread: the loop's.  It does not: keep objects (informer.c), send more than one request, know what a status is.
+ * Thread: the loop's.  It does not: keep objects (informer.c), send more than one request, know
+ * what a status is.
  */
 #include "kube/reflector.h"
 
@@ -58,12 +61,9 @@ static const struct {
 };
 
 static const char *const source_texts[] = {
-    [KS_SOURCE_SYNCING] = "syncing",
-    [KS_SOURCE_FRESH] = "fresh",
-    [KS_SOURCE_STALE] = "stale",
-    [KS_SOURCE_DENIED] = "denied",
-    [KS_SOURCE_ABSENT] = "absent",
-    [KS_SOURCE_UNAUTHENTICATED] = "unauthenticated",
+    [KS_SOURCE_SYNCING] = "syncing", [KS_SOURCE_FRESH] = "fresh",
+    [KS_SOURCE_STALE] = "stale",     [KS_SOURCE_DENIED] = "denied",
+    [KS_SOURCE_ABSENT] = "absent",   [KS_SOURCE_UNAUTHENTICATED] = "unauthenticated",
     [KS_SOURCE_FAILED] = "failed",
 };
 
@@ -233,13 +233,12 @@ void ks_reflector_failure_of(struct ks_kube_failure *out, const struct ks_error 
 ks_rc ks_reflector_send(struct ks_reflector *r, const struct ks_collection_query *query,
                         struct ks_kube_request_config *config, struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf path;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf path = KS_BUF(KS_COLLECTION_PATH_MAX_BYTES);
     struct ks_collection collection = r->collection;
     ks_rc rc;
 
     if (r->policy.drops_name)
         collection.name = (struct ks_str){0};
-    ks_buf_init(&path, KS_COLLECTION_PATH_MAX_BYTES);
     rc = ks_collection_path(&collection, query, &path, err);
     if (rc)
         return rc;
@@ -266,8 +265,8 @@ static bool can_probe(const struct ks_reflector *r)
 bool ks_reflector_probe_is_due(const struct ks_reflector *r)
 {
     int64_t now_ms = ks_loop_now_ms(r->loop);
-    bool was_out = r->lost_at_ms && now_ms - r->lost_at_ms > OUTAGE_MS &&
-                   r->probed_at_ms <= r->lost_at_ms;
+    bool was_out =
+        r->lost_at_ms && now_ms - r->lost_at_ms > OUTAGE_MS && r->probed_at_ms <= r->lost_at_ms;
 
     if (!can_probe(r))
         return false;
@@ -289,8 +288,8 @@ static void probe_on_end(void *ctx, const struct ks_kube_failure *failure)
     r->request = NULL;
     if (!failure || failure->rc == KS_RC_INVALID)
         r->probed_at_ms = ks_loop_now_ms(r->loop);
-    plan = failure ? ks_policy_probe_failed(&r->policy, failure)
-                   : ks_policy_probe_passed(&r->policy);
+    plan =
+        failure ? ks_policy_probe_failed(&r->policy, failure) : ks_policy_probe_passed(&r->policy);
     ks_reflector_follow(r, plan, failure);
     ks_reflector_unpin(r);
 }
@@ -400,8 +399,7 @@ static bool may_stream(const struct ks_reflector *r)
 
 static ks_rc sync_begin(struct ks_reflector *r, struct ks_error *err)
 {
-    if (r->policy.is_single &&
-        !ks_fleet_may_use(r->fleet, r->resource, KS_FEATURE_NAME_SELECTOR))
+    if (r->policy.is_single && !ks_fleet_may_use(r->fleet, r->resource, KS_FEATURE_NAME_SELECTOR))
         r->policy.drops_name = true;
     return may_stream(r) ? ks_reflector_watch_begin(r, KS_STREAM_INITIAL, err)
                          : ks_reflector_list_begin(r, err);
@@ -560,8 +558,8 @@ static struct ks_str keep(char **at, struct ks_str s)
 
 static struct ks_reflector *reflector_alloc(const struct ks_reflector_config *config)
 {
-    size_t bytes = config->ns.len + config->name.len + config->label_selector.len +
-                   config->field_selector.len;
+    size_t bytes =
+        config->ns.len + config->name.len + config->label_selector.len + config->field_selector.len;
     struct ks_reflector *r = ks_alloc0(sizeof(*r) + bytes);
     char *at;
 

@@ -330,10 +330,9 @@ static ks_rc append_failure(ks_rc rc, struct ks_error *err)
 
 static ks_rc append_binary(struct ks_buf *out, struct ks_str text, struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf bytes;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf bytes = KS_BUF(text.len + 1);
     ks_rc rc;
 
-    ks_buf_init(&bytes, text.len + 1);
     rc = ks_base64_decode(text, &bytes);
     if (rc == KS_RC_PARSE)
         return ks_fail(err, rc, "a !!binary value is no base64");

@@ -83,7 +83,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     static const struct ks_source_ops ops = {.on_wake = on_wake, .on_closed = on_source_closed};
     struct get *g = ks_call_state(call);
     struct ks_lane *lane = ks_call_lane(call);
-    KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal;
+    KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal = {0};
     struct ks_rpc_request *request = NULL;
     struct ks_error err = {0};
     ks_rc rc;

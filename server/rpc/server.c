@@ -59,6 +59,8 @@ struct ks_rpc_server {
     struct ks_cq *poller;
     struct ks_lane *lanes;
     size_t lane_count;
+    struct ks_address *bound;
+    size_t bound_count;
     char addresses[KS_ADDRESS_TEXT_MAX * 4];
     bool is_started;
 
@@ -337,6 +339,8 @@ static ks_rc server_bind(struct ks_rpc_server *s, const struct ks_address *addre
     grpc_server_credentials_release(credentials);
     if (port <= 0)
         return ks_fail(err, KS_RC_IO, "gRPC cannot listen on %s", text);
+    s->bound[s->bound_count] = *address;
+    s->bound[s->bound_count++].port = (uint16_t)port;
     ks_address_format(address, (uint16_t)port, text);
     snprintf(s->addresses + used, sizeof(s->addresses) - used, "%s%s", used > 0 ? "," : "", text);
     return KS_RC_OK;
@@ -354,7 +358,8 @@ static ks_rc lanes_make(struct ks_rpc_server *s, struct ks_error *err)
     size_t each = lanes_per_worker(s->config.worker_count);
 
     s->lanes = ks_alloc_array(s->config.worker_count * each, sizeof(*s->lanes));
-    if (!s->lanes)
+    s->bound = ks_alloc_array(s->config.listen_count, sizeof(*s->bound));
+    if (!s->lanes || !s->bound)
         return ks_fail(err, KS_RC_NOMEM, "gRPC server: out of memory");
     while (s->lane_count < s->config.worker_count * each) {
         struct ks_lane *lane = &s->lanes[s->lane_count];
@@ -422,6 +427,12 @@ ks_rc ks_rpc_server_start(struct ks_rpc_server *s, struct ks_error *err)
     return KS_RC_OK;
 }
 
+const struct ks_address *ks_rpc_server_bound(const struct ks_rpc_server *s, size_t *out_count)
+{
+    *out_count = s->bound_count;
+    return s->bound;
+}
+
 const char *ks_rpc_server_addresses(const struct ks_rpc_server *s)
 {
     return s->addresses;
@@ -448,6 +459,7 @@ struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
     for (size_t i = 0; i < s->lane_count; i++)
         s->lanes[i].cq = ks_cq_free(s->lanes[i].cq);
     s->poller = ks_cq_free(s->poller);
+    ks_free(s->bound);
     ks_free(s->lanes);
     ks_free(s);
     return NULL;

@@ -53,7 +53,9 @@ bool ks_rpc_is_exposable(const char *core_version);
 KS_MUST_USE ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config,
                                     struct ks_rpc_server **out, struct ks_error *err);
 KS_MUST_USE ks_rc ks_rpc_server_start(struct ks_rpc_server *server, struct ks_error *err);
-/* The bound addresses, comma separated. */
+/* As they were bound, with the ports that were picked. */
+const struct ks_address *ks_rpc_server_bound(const struct ks_rpc_server *server, size_t *out_count);
+/* The same, comma separated. */
 const char *ks_rpc_server_addresses(const struct ks_rpc_server *server);
 
 /* Once. */

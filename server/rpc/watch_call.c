@@ -199,7 +199,7 @@ static ks_rc watch_open(struct watch *w, struct ks_rpc_request **request, struct
 static void on_request(struct ks_call *call, struct ks_str message)
 {
     struct watch *w = ks_call_state(call);
-    KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal;
+    KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal = {0};
     struct ks_rpc_request *request = NULL;
     struct ks_error err = {0};
     ks_rc rc;

@@ -45,8 +45,10 @@ static unsigned fill_text(struct ks_buf *out, unsigned status, struct ks_str tex
 
 static unsigned fill_healthz(struct ks_http_port *port, struct ks_buf *out)
 {
-    (void)port;
-    return fill_text(out, MHD_HTTP_OK, KS_LIT("ok\n"));
+    if (ks_metrics_get(port->config.metrics, KS_METRIC_LISTENING))
+        return fill_text(out, MHD_HTTP_OK, KS_LIT("ok\n"));
+    return fill_text(out, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     KS_LIT("the gRPC port does not answer any more\n"));
 }
 
 static unsigned fill_readyz(struct ks_http_port *port, struct ks_buf *out)
@@ -122,14 +124,13 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 {
     struct ks_http_port *port = ctx;
     const struct page *page = page_find(method, url);
-    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf body = KS_BUF(PAGE_MAX_BYTES);
     unsigned status;
 
     (void)version;
     (void)upload;
     (void)upload_size;
     (void)state;
-    ks_buf_init(&body, PAGE_MAX_BYTES);
     status = page->fill(port, &body);
     if (status == MHD_HTTP_INTERNAL_SERVER_ERROR)
         ks_buf_clear(&body);

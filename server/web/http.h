@@ -2,9 +2,9 @@
 /*
  * The HTTP port: /healthz, /readyz and /metrics, on libmicrohttpd with one epoll thread of its own.
  *
- *   /healthz  200 while the process serves this port at all
- *   /readyz   200 from the first call on, 503 while it drains. An API server that cannot be reached
- * does not make it unready: streams are served and say so; /metrics shows it
+ *   /healthz  200 while the gRPC ports answer (asked every 10 s), 503 when they twice did not:
+ * start it anew /readyz   200 from the first call on, 503 while it drains. An API server that
+ * cannot be reached does not make it unready: streams are served and say so; /metrics shows it
  * (kstatusd_upstream_reachable). /metrics  Prometheus text
  *
  * Thread: made and freed on the main one; answers come from its own.  Owns: the listener and its

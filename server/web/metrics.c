@@ -64,12 +64,11 @@ static int64_t count_entries(const char *path)
 
 static int64_t resident_bytes(void)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(256);
     struct ks_str rest;
     struct ks_str part = {.ptr = NULL};
     int64_t pages = 0;
 
-    ks_buf_init(&text, 256);
     if (ks_file_read("/proc/self/statm", &text, NULL))
         return 0;
     rest = ks_buf_str(&text);

@@ -23,6 +23,8 @@
 /* name, type, metric, help */
 #define KS_METRIC_TABLE(X)                                                                         \
     X(READY, gauge, "kstatusd_ready", "1 while the server takes new calls, 0 while it drains.")    \
+    X(LISTENING, gauge, "kstatusd_listening",                                                      \
+      "1 while the gRPC ports answer; 0: the process must be started anew.")                       \
     X(WORKERS, gauge, "kstatusd_workers", "Workers (one Kubernetes thread each).")                 \
     X(STREAMS_OPEN, gauge, "kstatusd_streams_open", "Watch streams open now.")                     \
     X(STREAMS_TOTAL, counter, "kstatusd_streams_total", "Watch streams opened.")                   \

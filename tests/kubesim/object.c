@@ -464,13 +464,12 @@ static struct sim_rev *rev_new(const struct rev_texts *texts, const struct draft
 ks_rc sim_object_encode(const struct sim_resource *res, json_t *obj, uint64_t rv,
                         struct sim_rev **out)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf body = KS_BUF(OBJECT_BODY_MAX_BYTES);
     struct draft d = {.labels_len = 0};
     char rv_text[24];
     struct rev_texts texts;
     ks_rc rc;
 
-    ks_buf_init(&body, OBJECT_BODY_MAX_BYTES);
     snprintf(rv_text, sizeof(rv_text), "%llu", (unsigned long long)rv);
     if (!sim_object_set_text(obj, "resourceVersion", rv_text))
         return KS_RC_NOMEM;
@@ -501,13 +500,12 @@ ks_rc sim_object_encode(const struct sim_resource *res, json_t *obj, uint64_t rv
 
 struct sim_rev *sim_rev_clone(const struct sim_rev *rev, uint64_t rv)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf body;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf body = KS_BUF(OBJECT_BODY_MAX_BYTES);
     struct draft d = {.labels_len = 0};
     char old_text[64];
     const char *found;
     size_t at;
 
-    ks_buf_init(&body, OBJECT_BODY_MAX_BYTES);
     snprintf(old_text, sizeof(old_text), "\"resourceVersion\":\"%llu\"",
              (unsigned long long)rev->rv);
     found = memmem(rev->metadata.ptr, rev->metadata.len, old_text, strlen(old_text));

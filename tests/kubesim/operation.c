@@ -355,11 +355,10 @@ ks_rc sim_operation_check(const json_t *op, struct ks_error *err)
 /* The template's text with each {i} replaced; a new tree. */
 static json_t *template_fill(struct ks_str template_text, int64_t i)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(TEMPLATE_MAX_BYTES);
     const struct ks_str mark = KS_LIT("{i}");
     ks_rc rc = KS_RC_OK;
 
-    ks_buf_init(&text, TEMPLATE_MAX_BYTES);
     while (template_text.len > 0 && !rc) {
         const char *found = memmem(template_text.ptr, template_text.len, mark.ptr, mark.len);
         size_t n = found ? (size_t)(found - template_text.ptr) : template_text.len;
@@ -375,12 +374,11 @@ static json_t *template_fill(struct ks_str template_text, int64_t i)
 static ks_rc many_run(struct sim *sim, const struct operation *o, const json_t *op,
                       struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(TEMPLATE_MAX_BYTES);
     int64_t from = int_of(op, "from", 0);
     int64_t count = int_of(op, "count", 1);
     ks_rc rc;
 
-    ks_buf_init(&text, TEMPLATE_MAX_BYTES);
     rc = sim_json_print(json_object_get(op, "object"), SIM_AS_IS, &text);
     for (int64_t i = from; i < from + count && !rc; i++) {
         json_t *obj = template_fill(ks_buf_str(&text), i);

@@ -20,13 +20,11 @@
 
 static void token_print(int64_t rv, struct ks_str start, char *out, size_t size)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
-    KS_CLEANUP(ks_buf_fini) struct ks_buf coded;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(TOKEN_MAX_BYTES);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf coded = KS_BUF(2 * TOKEN_MAX_BYTES);
     size_t n;
 
     out[0] = '\0';
-    ks_buf_init(&text, TOKEN_MAX_BYTES);
-    ks_buf_init(&coded, 2 * TOKEN_MAX_BYTES);
     if (ks_buf_appendf(&text, "{\"v\":\"meta.k8s.io/v1\",\"rv\":%lld,\"start\":", (long long)rv) ||
         ks_buf_append_json(&text, start) || ks_buf_append_byte(&text, '}') ||
         ks_base64_encode(ks_buf_str(&text), &coded))
@@ -46,10 +44,9 @@ static void token_print(int64_t rv, struct ks_str start, char *out, size_t size)
 
 void sim_page_token_make(uint64_t rv, struct ks_str last_key, char *out, size_t size)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf start;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf start = KS_BUF(TOKEN_MAX_BYTES);
 
     out[0] = '\0';
-    ks_buf_init(&start, TOKEN_MAX_BYTES);
     if (ks_buf_append_byte(&start, '/') || ks_buf_append_str(&start, last_key) ||
         ks_buf_append_byte(&start, '\0'))
         return;
@@ -63,9 +60,8 @@ void sim_page_token_renew(struct ks_str start, char *out, size_t size)
 
 static ks_rc token_decode(struct ks_str token, struct ks_buf *out)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf coded;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf coded = KS_BUF(TOKEN_MAX_BYTES);
 
-    ks_buf_init(&coded, TOKEN_MAX_BYTES);
     for (size_t i = 0; i < token.len; i++) {
         char c = token.ptr[i];
 
@@ -82,13 +78,12 @@ static ks_rc token_decode(struct ks_str token, struct ks_buf *out)
 ks_rc sim_page_token_read(struct ks_str token, int64_t *out_rv, struct ks_buf *out_start,
                           struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(TOKEN_MAX_BYTES);
     json_t *value;
     const json_t *start;
     struct ks_str key;
     ks_rc rc = KS_RC_OK;
 
-    ks_buf_init(&text, TOKEN_MAX_BYTES);
     if (token_decode(token, &text))
         return ks_fail(err, KS_RC_PARSE, "continue key is not valid: illegal base64 data");
     value = json_loadb(text.data ? text.data : "", text.len, JSON_ALLOW_NUL, NULL);

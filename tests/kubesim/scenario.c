@@ -287,11 +287,10 @@ struct sim_scenario *sim_scenario_free(struct sim_scenario *s)
 
 ks_rc sim_scenario_load(struct sim_scenario *s, const char *path, struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(SCENARIO_MAX_BYTES);
     struct batch *b;
     ks_rc rc;
 
-    ks_buf_init(&text, SCENARIO_MAX_BYTES);
     rc = ks_file_read(path, &text, err);
     if (rc)
         return rc;

@@ -250,13 +250,12 @@ static ks_rc kubeconfig_text(const struct sim_kubeconfig *k, struct ks_str ca_pe
 ks_rc sim_kubeconfig_write(const struct sim_tls *t, const struct sim_kubeconfig *k,
                            struct ks_error *err)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(TLS_KUBECONFIG_MAX_BYTES);
     BIO *pem = BIO_new(BIO_s_mem());
     char *bytes;
     long len;
     ks_rc rc = KS_RC_NOMEM;
 
-    ks_buf_init(&text, TLS_KUBECONFIG_MAX_BYTES);
     if (pem && PEM_write_bio_X509(pem, t->ca) == 1) {
         len = BIO_get_mem_data(pem, &bytes);
         rc = kubeconfig_text(k, ks_str_make(bytes, (size_t)len), &text);

@@ -10,6 +10,7 @@ import source
 JUNK = re.compile(r"(^|[/_-])(utils?|misc|common|helpers?)([._-]|$)")
 PLACEHOLDER = re.compile(r"\b(XXX|TODO|FIXME|HACK)\b")
 TYPEDEF = re.compile(r"^typedef struct\b", re.M)
+BARE_CLEANUP = re.compile(r"KS_CLEANUP\(\w+\) [^=;]*;")
 UNDERSCORE = re.compile(r"^(?:#define|static|struct|enum|[a-z].*?)\s+\**(_[A-Za-z_]\w*)", re.M)
 OWN_WORDS = re.compile(r"tests/lint/|CMakeLists")
 
@@ -37,6 +38,8 @@ def check_c(report, path, rules):
     for number, line in enumerate(code.split("\n"), 1):
         if "//" in line:
             report.add(path, number, "comments are /* */")
+    for match in BARE_CLEANUP.finditer(code):
+        report.add(path, code.count("\n", 0, match.start()) + 1, "what is cleaned up has a value from its declaration on")
     for match in TYPEDEF.finditer(code):
         report.add(path, code.count("\n", 0, match.start()) + 1, "no typedef of a struct")
     limit = 100

@@ -17,8 +17,8 @@
 #include "base/alloc.h"
 #include "json/items.h"
 #include "json/json.h"
-#include "status/status.h"
 #include "yaml/yaml.h"
+#include "status/status.h"
 
 /* Work for 2n may be this much of the work for n: buffers that grow by doubling, and what n does
  * not pay for. */
@@ -61,9 +61,8 @@ typedef void (*work_fn)(struct ks_str text);
 
 static uint64_t measure(const struct shape *shape, int n, work_fn work)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(64u << 20);
 
-    ks_buf_init(&text, 64u << 20);
     build(shape, n, &text);
     steps = 0;
     work(ks_buf_str(&text));

@@ -23,18 +23,16 @@
 
 static void expect(const ProtobufCMessage *message, const char *json)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(1u << 16);
 
-    ks_buf_init(&out, 1u << 16);
     assert_int_equal(ks_json_out_append(&out, message), KS_RC_OK);
     assert_string_equal(out.data, json);
 }
 
 static void expect_rc(const ProtobufCMessage *message, ks_rc rc)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(1u << 16);
 
-    ks_buf_init(&out, 1u << 16);
     assert_int_equal(ks_json_out_append(&out, message), rc);
 }
 
@@ -255,11 +253,10 @@ static void nesting_ends_somewhere(void **state)
 
 static void run_all(void *ctx)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(1u << 16);
     Google__Protobuf__Any *any = ctx;
     ks_rc rc;
 
-    ks_buf_init(&out, 1u << 16);
     rc = ks_json_out_append(&out, &any->base);
     assert_true(rc == KS_RC_OK || ks_alloc_failed());
 }

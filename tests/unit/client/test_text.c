@@ -15,9 +15,8 @@
 
 static void expect(struct ks_str text, ks_text_charset charset, const char *safe)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(1000);
 
-    ks_buf_init(&out, 1000);
     assert_int_equal(ks_text_append(&out, text, charset), KS_RC_OK);
     assert_string_equal(out.data ? out.data : "", safe);
 }
@@ -71,9 +70,8 @@ static void widths(void **state)
 
 static void expect_cell(const char *text, size_t width, ks_text_charset charset, const char *cell)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(1000);
 
-    ks_buf_init(&out, 1000);
     assert_int_equal(ks_text_append_cell(&out, ks_str_from(text), width, charset), KS_RC_OK);
     assert_string_equal(out.data ? out.data : "", cell);
     assert_int_equal(ks_text_width(ks_buf_str(&out), charset), width);
@@ -96,10 +94,9 @@ static void cells_have_their_width(void **state)
 
 static void the_buffers_limit_is_told(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf out;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(4);
 
     (void)state;
-    ks_buf_init(&out, 4);
     assert_int_equal(ks_text_append(&out, KS_LIT("abcdefgh"), KS_TEXT_UTF8), KS_RC_LIMIT);
     ks_buf_clear(&out);
     assert_int_equal(ks_text_append_json(&out, KS_LIT("abcdefgh")), KS_RC_LIMIT);

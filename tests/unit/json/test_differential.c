@@ -244,11 +244,10 @@ static void agrees_on_real_answers(void **state)
         "list/widgets.json",     "list/nodes.json",       "discovery/api.aggregated.json",
         "error/403.get.json",
     };
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(16u << 20);
     struct ks_error err = {0};
 
     (void)state;
-    ks_buf_init(&text, 16u << 20);
     for (size_t i = 0; i < KS_ARRAY_LEN(files); i++) {
         char path[512];
 

@@ -230,11 +230,10 @@ static void skips_items_over_the_limit(void **state)
 
 static void bounds_the_envelope(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
     struct outcome o;
 
     (void)state;
-    ks_buf_init(&text, 1u << 20);
     assert_int_equal(ks_buf_append_str(&text, KS_LIT("{\"items\":[")), KS_RC_OK);
     for (int i = 0; i < 70000; i++)
         assert_int_equal(ks_buf_append_byte(&text, ' '), KS_RC_OK);
@@ -302,11 +301,10 @@ static void splits_real_answers(void **state)
 {
     static const char *const files[] = {"pods.page-1", "pods.empty", "deployments", "replicasets",
                                         "widgets"};
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(16u << 20);
     struct ks_error err = {0};
 
     (void)state;
-    ks_buf_init(&text, 16u << 20);
     for (size_t i = 0; i < KS_ARRAY_LEN(files); i++) {
         char path[512];
         struct outcome whole;

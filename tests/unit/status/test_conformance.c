@@ -118,14 +118,13 @@ static void run_vector(struct ks_str line)
 
 static void equals_the_reference(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4u << 20);
     struct ks_error err = {0};
     struct ks_str rest;
     struct ks_str line;
     size_t count = 0;
 
     (void)state;
-    ks_buf_init(&text, 4u << 20);
     if (ks_file_read(KS_TESTS_DIR "/conformance/kstatus.ndjson", &text, &err))
         fail_msg("%s", err.msg);
     rest = ks_buf_str(&text);

@@ -350,10 +350,9 @@ static void tells_when_to_look_again(void **state)
 
 static void cuts_long_messages_at_a_character(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf object;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf object = KS_BUF(8192);
 
     (void)state;
-    ks_buf_init(&object, 8192);
     assert_int_equal(
         ks_buf_append_str(&object, KS_LIT("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"status\":{"
                                           "\"phase\":\"Running\",\"containerStatuses\":[")),

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "support/torture.h"
 #include "yaml/yaml.h"
+#include "support/torture.h"
 
 /* Documents joined by '|', each with its line before it. */
 struct sink {
@@ -418,12 +418,11 @@ static void gives_up_early_on_hostile_text(void **state)
         {"", "%TAG !a! b\r", 100000, KS_RC_LIMIT}, {"a:\n", "- &a x\n", 200000, KS_RC_LIMIT},
         {"<<: [", "{},", 100000, KS_RC_PARSE},
     };
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(16u << 20);
     struct sink sink = {0};
     struct ks_error err = {0};
 
     (void)state;
-    ks_buf_init(&text, 16u << 20);
     ks_buf_init(&sink.text, 1u << 20);
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
         ks_rc rc;
@@ -442,12 +441,11 @@ static void bounds_merges_and_anchors(void **state)
 {
     static const struct ks_yaml_limits small = {
         .max_bytes = 200, .max_json_bytes = 60, .max_depth = 8};
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4096);
     struct sink sink = {0};
     struct ks_error err = {0};
 
     (void)state;
-    ks_buf_init(&text, 4096);
     ks_buf_init(&sink.text, 4096);
     repeat(&text, "<<: [{}", 1);
     repeat(&text, ",{}", 63);
@@ -468,10 +466,9 @@ static void bounds_merges_and_anchors(void **state)
 
 static void the_laughs_end(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
 
     (void)state;
-    ks_buf_init(&text, 1u << 20);
     repeat(&text, "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n", 1);
     for (int i = 1; i < 10; i++)
         assert_int_equal(
