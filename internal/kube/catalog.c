@@ -233,7 +233,7 @@ static ks_rc aggregated_version_add(struct ks_catalog_versions *half, struct ks_
     if (!is_plain(name))
         return KS_RC_OK;
     rc = version_add(half, group, name, &v, err);
-    if (rc)
+    if (!v)
         return rc;
     v->freshness = is_stale ? KS_CATALOG_STALE : KS_CATALOG_CURRENT;
     for (struct ks_json_value r = ks_json_first(list); !rc && !ks_json_is_absent(r);

@@ -107,7 +107,7 @@ struct ks_impersonation *ks_impersonation_free(struct ks_impersonation *im)
 {
     if (!im)
         return NULL;
-    for (size_t i = 0; i < im->name_count; i++)
+    for (size_t i = 0; im->names && i < im->name_count; i++)
         ks_free(im->names[i]);
     ks_free(im->names);
     ks_free(im->headers);

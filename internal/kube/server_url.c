@@ -56,7 +56,6 @@ static bool is_authority(struct ks_str a)
 
         if (close < 2)
             return false;
-        host = ks_str_sub(a, 1, (size_t)close - 1);
         a = ks_str_sub(a, (size_t)close + 1, a.len);
         if (a.len && a.ptr[0] != ':')
             return false;

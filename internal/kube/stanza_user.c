@@ -12,7 +12,7 @@
 #include "kube/token.h"
 
 #define MAX_GROUPS 128
-#define MAX_EXTRA 64
+#define MAX_EXTRA ((size_t)64)
 
 static ks_rc token_read(const struct ks_stanza *s, struct ks_kube_config *config,
                         struct ks_error *err)
@@ -99,7 +99,7 @@ static ks_rc extra_read(const struct ks_stanza *s, struct ks_kube_config *config
             if (n >= 2 * MAX_EXTRA || !ks_json_to_str(v, &text) || !ks_identity_is_valid(text))
                 return ks_stanza_fail(s, err,
                                       "as-user-extra has a value that cannot stand in a "
-                                      "header, or more than %d",
+                                      "header, or more than %zu",
                                       MAX_EXTRA);
             config->as_extra[n] = ks_str_dup(key);
             if (config->as_extra[n]) /* the list ends at its first NULL */
