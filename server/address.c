@@ -205,26 +205,36 @@ static uint16_t bound_port(int fd)
     return addr.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&addr)->sin6_port) : 0;
 }
 
+/* To be freed with freeaddrinfo. */
+static ks_rc address_resolve(const struct ks_address *address, const char *text,
+                             struct addrinfo **out, struct ks_error *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    char port[8];
+    int failed;
+
+    snprintf(port, sizeof(port), "%u", address->port);
+    failed = getaddrinfo(address->host, port, &hints, out);
+    return failed ? ks_fail(err, KS_RC_INVALID, "address %s: %s", text, gai_strerror(failed))
+                  : KS_RC_OK;
+}
+
 ks_rc ks_address_listen(const struct ks_address *address, int *out_fd, uint16_t *out_port,
                         struct ks_error *err)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char text[KS_ADDRESS_TEXT_MAX];
-    char port[8];
     int fd = -1;
-    int failed;
     ks_rc rc;
 
     ks_address_format(address, address->port, text);
     if (address->kind == KS_ADDRESS_UNIX) {
         rc = listen_unix(address, text, &fd, err);
     } else {
-        snprintf(port, sizeof(port), "%u", address->port);
-        failed = getaddrinfo(address->host, port, &hints, &found);
-        if (failed)
-            return ks_fail(err, KS_RC_INVALID, "cannot listen on %s: %s", text,
-                           gai_strerror(failed));
+        rc = address_resolve(address, text, &found, err);
+        if (rc)
+            return rc;
         rc = listen_on(found->ai_addr, found->ai_addrlen, text, &fd, err);
         freeaddrinfo(found);
     }
@@ -233,4 +243,47 @@ ks_rc ks_address_listen(const struct ks_address *address, int *out_fd, uint16_t 
     *out_port = bound_port(fd);
     *out_fd = fd;
     return KS_RC_OK;
+}
+
+static ks_rc connect_to(const struct sockaddr *addr, socklen_t len, int64_t timeout_ms, int *out_fd,
+                        struct ks_error *err)
+{
+    const struct timeval timeout = {.tv_sec = timeout_ms / 1000,
+                                    .tv_usec = timeout_ms % 1000 * 1000};
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ks_rc rc = KS_RC_IO;
+
+    if (fd < 0)
+        return ks_fail_errno(err, KS_RC_LIMIT, errno, "socket");
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) == 0 &&
+        connect(fd, addr, len) == 0) {
+        *out_fd = fd;
+        return KS_RC_OK;
+    }
+    rc = ks_fail_errno(err, rc, errno, "connect");
+    close(fd);
+    return rc;
+}
+
+ks_rc ks_address_connect(const struct ks_address *address, int64_t timeout_ms, int *out_fd,
+                         struct ks_error *err)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct addrinfo *found = NULL;
+    char text[KS_ADDRESS_TEXT_MAX];
+    ks_rc rc;
+
+    ks_address_format(address, address->port, text);
+    if (address->kind == KS_ADDRESS_UNIX) {
+        memcpy(un.sun_path, address->path, sizeof(un.sun_path));
+        rc = connect_to((const struct sockaddr *)&un, sizeof(un), timeout_ms, out_fd, err);
+    } else {
+        rc = address_resolve(address, text, &found, err);
+        if (rc)
+            return rc;
+        rc = connect_to(found->ai_addr, found->ai_addrlen, timeout_ms, out_fd, err);
+        freeaddrinfo(found);
+    }
+    return rc ? ks_wrap(err, rc, "%s", text) : KS_RC_OK;
 }

@@ -37,4 +37,9 @@ char *ks_address_format(const struct ks_address *address, uint16_t port,
 KS_MUST_USE ks_rc ks_address_listen(const struct ks_address *address, int *out_fd,
                                     uint16_t *out_port, struct ks_error *err);
 
+/* A connected, blocking socket on which nothing blocks for longer than timeout_ms. KS_RC_LIMIT:
+ * this process has no file descriptor left; KS_RC_IO, KS_RC_INVALID. */
+KS_MUST_USE ks_rc ks_address_connect(const struct ks_address *address, int64_t timeout_ms,
+                                     int *out_fd, struct ks_error *err);
+
 #endif

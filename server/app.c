@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kube/config.h"
+#include "server/pulse.h"
 #include "server/rpc/server.h"
 #include "server/web/http.h"
 #include "server/web/metrics.h"
@@ -37,6 +38,7 @@
 
 #define GRACE_MS 8000
 #define HOUSEKEEPING_MS 10000
+#define SILENCES_MAX 2
 /* What fewer leave behind is not worth the walk. */
 #define TRIM_AFTER_STREAMS 100
 
@@ -53,6 +55,7 @@ struct app {
     size_t worker_count;
     struct ks_http_port *http;
     struct ks_rpc_server *rpc;
+    unsigned silences;     /* checks in a row that a gRPC port did not answer */
     int64_t ended_at_trim; /* streams that had ended when memory was last given back */
 };
 
@@ -251,6 +254,7 @@ static ks_rc app_announce(struct app *app, struct ks_error *err)
     const char *http = app->http ? ks_http_port_address(app->http) : "off";
 
     ks_metrics_set(&app->metrics, KS_METRIC_READY, 1);
+    ks_metrics_set(&app->metrics, KS_METRIC_LISTENING, 1);
     ks_log(&app->log, KS_LOG_INFO, "ready", KS_F_STR("version", KS_VERSION),
            KS_F_STR("grpc", ks_rpc_server_addresses(app->rpc)), KS_F_STR("http", http),
            KS_F_STR("api_server", app->kube_config->server),
@@ -262,8 +266,28 @@ static ks_rc app_announce(struct app *app, struct ks_error *err)
     return KS_RC_OK;
 }
 
+/* A port that does not answer once may be busy; twice, it is taken for dead. */
+static void app_check_pulse(struct app *app)
+{
+    struct ks_error err = {0};
+    ks_rc rc = KS_RC_OK;
+    size_t count;
+    const struct ks_address *bound = ks_rpc_server_bound(app->rpc, &count);
+
+    for (size_t i = 0; i < count && rc == KS_RC_OK; i++)
+        rc = ks_pulse_check(&bound[i], &err);
+    if (rc == KS_RC_LIMIT)
+        return; /* without a file descriptor nothing can be asked */
+    app->silences = rc ? app->silences + 1 : 0;
+    ks_metrics_set(&app->metrics, KS_METRIC_LISTENING, app->silences < SILENCES_MAX);
+    if (app->silences == SILENCES_MAX)
+        ks_log(&app->log, KS_LOG_ERROR,
+               "a gRPC port does not answer any more; /healthz says so, start this process anew",
+               KS_F_STR("error", err.msg));
+}
+
 /* The C library keeps what streams that ended have set free, unless told otherwise. */
-static void app_keep_house(struct app *app)
+static void app_trim(struct app *app)
 {
     int64_t ended = ks_metrics_get(&app->metrics, KS_METRIC_STREAMS_TOTAL) -
                     ks_metrics_get(&app->metrics, KS_METRIC_STREAMS_OPEN);
@@ -299,7 +323,10 @@ static void app_wait_for_signal(struct app *app)
 
     while (!is_signalled) {
         app_wait(app, HOUSEKEEPING_MS, &is_signalled, &is_drained);
-        app_keep_house(app);
+        if (!is_signalled) {
+            app_check_pulse(app);
+            app_trim(app);
+        }
     }
 }
 

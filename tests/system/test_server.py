@@ -4,6 +4,8 @@
 import concurrent.futures
 import os
 import pathlib
+import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -562,6 +564,26 @@ class Trouble(unittest.TestCase):
             watch.wait_target(1, "STATE_DISCONNECTED", LIMIT_S)
             watch.wait_status("one", "NOT_FOUND", 40 * SLOW)
             watch.wait_target(1, "STATE_SYNCED", LIMIT_S)
+            watch.close()
+
+    def test_a_listener_that_died_is_told(self):
+        """gRPC 1.51 never accepts again once file descriptors ran out: /healthz must not say that all is well."""
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig) as server:
+            sim.apply(*create(config_map("one")))
+            watch = Watch(server, object_target(1, "cm", "one", "default"))
+            watch.wait_synced(LIMIT_S)
+            limit = server.fds() + 10
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+            crowd = [server.socket() for _ in range(40)]
+            wait_for("all file descriptors to be in use", lambda: server.fds() >= limit)
+            for one in crowd:
+                one.close()
+            if int(re.search(r'grpc_core="(\d+)', server.get("/metrics")[1]).group(1)) < 37:
+                wait_for("/healthz to say 503", lambda: server.get("/healthz")[0] == 503, 60)
+                self.assertIn("does not answer any more", server.log())
+            watch.unread.clear()
+            sim.apply(delete(config_map("one")))
+            watch.wait_status("one", "NOT_FOUND", LIMIT_S)
             watch.close()
 
     def edited(self, sim, *replacements):

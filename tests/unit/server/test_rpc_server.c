@@ -19,6 +19,7 @@
 #include <grpc/grpc_security.h>
 
 #include "base/alloc.h"
+#include "server/pulse.h"
 #include "server/rpc/server.h"
 #include "support/torture.h"
 
@@ -123,7 +124,9 @@ static grpc_status_code call(const char *address, const char *path)
 
 static void serves_and_drains(void **state)
 {
+    const struct ks_address *bound;
     struct fixture f;
+    size_t count;
 
     (void)state;
     setup(&f);
@@ -131,6 +134,9 @@ static void serves_and_drains(void **state)
     assert_int_equal(strncmp(ks_rpc_server_addresses(f.server), "127.0.0.1:", 10), 0);
     assert_string_not_equal(ks_rpc_server_addresses(f.server), "127.0.0.1:0");
     assert_int_equal(ks_rpc_server_start(f.server, &f.err), KS_RC_OK);
+    bound = ks_rpc_server_bound(f.server, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(ks_pulse_check(&bound[0], &f.err), KS_RC_OK);
     for (int i = 0; i < 50; i++) /* more than are awaited at a time */
         assert_int_equal(call(ks_rpc_server_addresses(f.server), "/grpc.health.v1.Health/Check"),
                          GRPC_STATUS_OK);
