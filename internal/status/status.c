@@ -139,9 +139,9 @@ static void read_generations(struct ks_json_value object, struct ks_verdict *out
                                                       &out->observed_generation) == KS_LOOKUP_FOUND;
 }
 
-static ks_rc decide(struct ks_subject *subject, struct ks_verdict *out, struct ks_error *err)
+static ks_rc decide(struct ks_subject *subject, const struct kind_row *row, struct ks_verdict *out,
+                    struct ks_error *err)
 {
-    const struct kind_row *row = row_of(subject->object);
     ks_rc rc;
 
     if (row)
@@ -154,6 +154,23 @@ static ks_rc decide(struct ks_subject *subject, struct ks_verdict *out, struct k
     return ks_rule_fallback(subject, out, err);
 }
 
+static ks_rc compute(struct ks_subject *subject, const struct kind_row *row, struct ks_verdict *out,
+                     struct ks_error *err)
+{
+    ks_rc rc;
+
+    *out = (struct ks_verdict){0};
+    if (ks_json_type_of(subject->object) != KS_JSON_MAP)
+        return ks_fail(err, KS_RC_INVALID, "what should be a Kubernetes object is not a map");
+    read_generations(subject->object, out);
+    rc = decide(subject, row, out, err);
+    if (ks_json_out_of_memory(subject->object.doc))
+        rc = ks_fail(err, KS_RC_NOMEM, "no memory for the strings of an object");
+    if (rc)
+        out->status = KS_STATUS_UNSPECIFIED;
+    return rc;
+}
+
 ks_rc ks_status_compute(struct ks_json_value object, int64_t now_wall_ms, struct ks_verdict *out,
                         struct ks_error *err)
 {
@@ -162,16 +179,18 @@ ks_rc ks_status_compute(struct ks_json_value object, int64_t now_wall_ms, struct
         .kind = ks_json_lenient_str(object, "kind", ""),
         .now_wall_ms = now_wall_ms,
     };
-    ks_rc rc;
 
-    *out = (struct ks_verdict){0};
-    if (ks_json_type_of(object) != KS_JSON_MAP)
-        return ks_fail(err, KS_RC_INVALID, "what should be a Kubernetes object is not a map");
-    read_generations(object, out);
-    rc = decide(&subject, out, err);
-    if (ks_json_out_of_memory(object.doc))
-        rc = ks_fail(err, KS_RC_NOMEM, "no memory for the strings of an object");
-    if (rc)
-        out->status = KS_STATUS_UNSPECIFIED;
-    return rc;
+    return compute(&subject, row_of(object), out, err);
+}
+
+ks_rc ks_status_compute_as(struct ks_json_value object, const struct ks_status_kind *kind,
+                           int64_t now_wall_ms, struct ks_verdict *out, struct ks_error *err)
+{
+    struct ks_subject subject = {
+        .object = object,
+        .kind = kind->kind,
+        .now_wall_ms = now_wall_ms,
+    };
+
+    return compute(&subject, find_row(kind->group, kind->kind), out, err);
 }

@@ -89,4 +89,15 @@ struct ks_verdict {
 KS_MUST_USE ks_rc ks_status_compute(struct ks_json_value object, int64_t now_wall_ms,
                                     struct ks_verdict *out, struct ks_error *err);
 
+/* Borrowed views; the core group is empty. */
+struct ks_status_kind {
+    struct ks_str group;
+    struct ks_str kind;
+};
+/* The same for an object whose kind is known from where it was read. The API server leaves
+ * apiVersion and kind out of a list's items, so a watcher must use this one. */
+KS_MUST_USE ks_rc ks_status_compute_as(struct ks_json_value object,
+                                       const struct ks_status_kind *kind, int64_t now_wall_ms,
+                                       struct ks_verdict *out, struct ks_error *err);
+
 #endif

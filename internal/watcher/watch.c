@@ -88,6 +88,7 @@ static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_
 {
     struct ks_session *s = w->session;
     struct ks_object *first = record->user ? record->user : link_record(w, record);
+    const struct ks_status_kind kind = {w->kind->resource->group, w->kind->resource->kind};
     struct ks_error err = {0};
     struct ks_error later_err = {0};
     struct ks_verdict verdict;
@@ -106,12 +107,12 @@ static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_
         .via = w->selecting,
         .is_shared = first->holders > 1,
     };
-    rc = ks_status_compute(json, ks_loop_wall_ms(s->loop), &verdict, &err);
+    rc = ks_status_compute_as(json, &kind, ks_loop_wall_ms(s->loop), &verdict, &err);
     if (rc == KS_RC_NOMEM)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
     if (!rc && verdict.recheck_at_ms) {
-        rc = ks_status_compute(json, verdict.recheck_at_ms, &later, &later_err);
+        rc = ks_status_compute_as(json, &kind, verdict.recheck_at_ms, &later, &later_err);
         if (rc == KS_RC_NOMEM)
             return ks_session_fail(s, &later_err);
         ks_shown_from_verdict(&later, rc, &later_err, &later_shown);

@@ -330,6 +330,26 @@ static void tells_progress(void **state)
     }
 }
 
+/* The API server leaves apiVersion and kind out of a list's items. */
+static void takes_the_kind_from_where_it_was_read(void **state)
+{
+    const struct ks_status_kind deployment = {KS_LIT("apps"), KS_LIT("Deployment")};
+    const struct ks_status_kind other = {KS_LIT("example.dev"), KS_LIT("Deployment")};
+
+    (void)state;
+    if (ks_json_parse(json, KS_LIT("{\"metadata\":{\"name\":\"d\"},\"spec\":{\"replicas\":2}}"),
+                      &error))
+        fail_msg("%s", error.msg);
+    assert_int_equal(
+        ks_status_compute_as(ks_json_root(json), &deployment, NOW_MS, &verdict, &error), KS_RC_OK);
+    assert_int_equal(verdict.status, KS_STATUS_IN_PROGRESS);
+    assert_int_equal(verdict.basis, KS_BASIS_KIND_RULE);
+    assert_int_equal(verdict.desired_count, 2);
+    assert_int_equal(ks_status_compute_as(ks_json_root(json), &other, NOW_MS, &verdict, &error),
+                     KS_RC_OK);
+    assert_int_equal(verdict.basis, KS_BASIS_ASSUMED);
+}
+
 static void tells_when_to_look_again(void **state)
 {
     (void)state;
@@ -453,6 +473,7 @@ int main(void)
         cmocka_unit_test(says_what_it_rests_on),
         cmocka_unit_test(tells_generations),
         cmocka_unit_test(tells_progress),
+        cmocka_unit_test(takes_the_kind_from_where_it_was_read),
         cmocka_unit_test(tells_when_to_look_again),
         cmocka_unit_test(cuts_long_messages_at_a_character),
         cmocka_unit_test(names_statuses),

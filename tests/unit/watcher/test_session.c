@@ -65,6 +65,23 @@ static void selects_and_forgets(void **state)
     fixture_fini(&f);
 }
 
+/* The API server leaves apiVersion and kind out of a list's items. */
+static void list_items_are_of_the_lists_kind(void **state)
+{
+    const struct ks_target targets[] = {target_object(1, "deployments", "demo", "d")};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 1);
+    fixture_skip(&f);
+    fake_put(fake_find("deployments@demo/d"),
+             "{\"metadata\":{\"namespace\":\"demo\",\"name\":\"d\",\"uid\":\"u1\"},"
+             "\"spec\":{\"replicas\":2},\"status\":{}}");
+    fixture_expect(&f, "Deployment demo/d u1 InProgress LessReplicas [1]\n");
+    fixture_fini(&f);
+}
+
 static void a_named_object_has_several_lives(void **state)
 {
     const struct ks_target targets[] = {target_object(1, "pods", "demo", "a")};
@@ -447,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_for_each_named_object_then_synced),
         cmocka_unit_test(selects_and_forgets),
+        cmocka_unit_test(list_items_are_of_the_lists_kind),
         cmocka_unit_test(a_named_object_has_several_lives),
         cmocka_unit_test(few_names_are_watched_singly_many_together),
         cmocka_unit_test(a_forbidden_collection_is_split_into_names),
