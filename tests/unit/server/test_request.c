@@ -239,9 +239,10 @@ static void refuses_bad_targets(void **state)
 
 static void refuses_what_comes_later(void **state)
 {
-    Kstatus__V1__InventoryRef inventory = KSTATUS__V1__INVENTORY_REF__INIT;
+    Kstatus__V1__InventoryRef inventory;
 
     (void)state;
+    kstatus__v1__inventory_ref__init(&inventory);
     REFUSED(UNIMPLEMENTED, "until", f.watch.until = &f.until);
     REFUSED(UNIMPLEMENTED, "options.heartbeat_interval", f.options.heartbeat_interval = &f.second);
     REFUSED(UNIMPLEMENTED, "options.min_update_interval",
