@@ -84,30 +84,26 @@ static bool see_all(struct ks_watch *w, struct ks_object *first, const struct ks
     return true;
 }
 
-static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_value json)
+static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_record *record,
+                  struct ks_json_value json)
 {
-    struct ks_session *s = w->session;
-    struct ks_object *first = record->user ? record->user : link_record(w, record);
     const struct ks_status_kind kind = {w->kind->resource->group, w->kind->resource->kind};
+    struct ks_session *s = w->session;
     struct ks_error err = {0};
     struct ks_error later_err = {0};
     struct ks_verdict verdict;
     struct ks_verdict later;
     struct ks_shown now_shown;
     struct ks_shown later_shown;
-    struct ks_sighting seen;
-    ks_rc rc;
-
-    if (!first)
-        return ks_session_is_open(s);
-    seen = (struct ks_sighting){
+    struct ks_sighting seen = {
         .uid = record->uid,
         .version = record->resource_version,
         .now = &now_shown,
         .via = w->selecting,
         .is_shared = first->holders > 1,
     };
-    rc = ks_status_compute_as(json, &kind, ks_loop_wall_ms(s->loop), &verdict, &err);
+    ks_rc rc = ks_status_compute_as(json, &kind, ks_loop_wall_ms(s->loop), &verdict, &err);
+
     if (rc == KS_RC_NOMEM)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
@@ -122,6 +118,16 @@ static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_
     if (w->selecting)
         select_object(w, first);
     return see_all(w, first, &seen);
+}
+
+static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_value json)
+{
+    struct ks_session *s = w->session;
+    struct ks_object *first = record->user ? record->user : link_record(w, record);
+
+    if (!first) /* nobody's, or the session has failed and w is gone */
+        return ks_session_is_open(s);
+    return judge(w, first, record, json);
 }
 
 static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value object)
