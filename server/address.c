@@ -3,9 +3,9 @@
  * Addresses to listen on. Names are not resolved here but for binding; "localhost" counts as this
  * machine because RFC 6761 says so.
  *
- * Invariants: 1. what is_local says is decided from the text alone, never from a resolver that
- * others control;
- * 2. a Unix socket is taken over only when nobody answers on it.
+ * Invariants:
+ *   1. what is_local says is decided from the text alone, never from a resolver of others;
+ *   2. a Unix socket is taken over only when nobody answers on it.
  *
  * Thread: any.  Does not: accept.
  */

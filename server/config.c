@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Options are rows of one table: name, whether a value follows, and the function that takes it.
- * "--name value" and
- * "--name=value" mean the same. An option given twice is an error but for --listen, so that a typo
- * in a unit file does not pass unseen.
+ * "--name value" and "--name=value" mean the same. An option given twice is an error but for
+ * --listen, so that a typo in a unit file does not pass unseen.
  *
  * Thread: any.  Does not: read files or the environment (the kubeconfig's places are kube/config's
  * matter).

@@ -4,8 +4,9 @@
  * server: the layers below report, they do not speak.
  *
  * The model: once a second the worker looks whether the API server could be reached at the last
- * attempt, and writes a line when that has changed, or when it has lasted for another five minutes.
- * A first request at the start makes sure that there has been an attempt.
+ * attempt, and writes a line when that has changed (another kind of trouble no sooner than 10 s
+ * later), or when it has lasted for another five minutes. A first request at the start makes sure
+ * that there has been an attempt.
  *
  * Invariants: 1. the client and the loop are touched by the worker's thread alone from start to
  * stop; 2. they are freed on the main thread after it was joined.

@@ -12,7 +12,7 @@
  * Invariants:
  *   1. from hand_over on, only the lane's thread touches the call;
  *   2. RECV_CLOSE is the first batch of every call and always completes: it is the only sign of a
- * client's end, and the last that holds the call when nothing else does;
+ *      client's end, and the last that holds the call when nothing else does;
  *   3. one operation of a kind is outstanding at most, so gRPC never refuses a batch;
  *   4. every outstanding tag holds a reference, and so does what the method has started elsewhere;
  *   5. after CLOSED nothing is sent.

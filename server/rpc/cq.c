@@ -12,8 +12,8 @@
  * Invariants:
  *   1. a tag is outstanding at most once at a time;
  *   2. whatever a thread wrote before it handed a tag over is seen by the thread that runs it: the
- * tag's own atomic says so, since gRPC's internals are not ours to rely on (nor visible to
- * ThreadSanitizer);
+ *      tag's own atomic says so, since gRPC's internals are not ours to rely on (nor visible to
+ *      ThreadSanitizer);
  *   3. nothing is posted once the queue is being shut down (gRPC would abort).
  *
  * Thread: see cq.h.

@@ -8,8 +8,9 @@
  * The session promises a first answer for every named object within 30 s, so a Get ends by itself;
  * a client's deadline ends it earlier (gRPC closes the call).
  *
- * Invariants: 1. the snapshot is read after the feed has ended: nothing is added to it
- * meanwhile; 2. no session outlives its call's end.
+ * Invariants:
+ *   1. the snapshot is read after the feed has ended: nothing is added to it meanwhile;
+ *   2. no session outlives its call's end.
  *
  * Thread: the lane's.
  */

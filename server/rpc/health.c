@@ -3,7 +3,7 @@
  * The standard health service. A Watch has at most two things to say: how it is, and that a drain
  * has begun; so its state is what was said last and what is to be said.
  *
- * Invariants: 1. NOT_SERVING is sent before the call ends in a drain.
+ * Invariant: NOT_SERVING is sent before the call ends in a drain.
  *
  * Thread: the lane's.
  */

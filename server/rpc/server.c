@@ -8,8 +8,8 @@
  * The drain is a walk over the lanes, each on its own thread, twice:
  *
  *   drain ──> walk 1: health watches are told NOT_SERVING
- *             last lane ──> shutdown_and_notify: listeners close, GOAWAY ──> walk 2: every call
- * drains last call gone, shutdown's tag there ──> on_drained
+ *   its last lane ──> shutdown_and_notify: listeners close, GOAWAY; walk 2: every call drains
+ *   the last call gone, and shutdown's tag there ──> on_drained
  *
  * `alive` counts what must end before on_drained: every slot and call, and the server itself.
  *
@@ -18,8 +18,8 @@
  *      tries again;
  *   2. between is_draining and is_shut calls still arrive, and are told UNAVAILABLE; one that comes
  *      later, before its client has seen the GOAWAY, is reset by gRPC itself (CANCELLED);
- *   3. a call is in its lane's list from its begin to its end, so walk 2 meets every call that walk
- * 1 came too early for: one that begins later sees is_draining.
+ *   3. a call is in its lane's list from its begin to its end, so walk 2 meets every call that
+ * began before the drain: one that begins later sees is_draining.
  *
  * Thread: see server.h.  Does not: speak TLS (a front does, see docs), nor authenticate.
  */

@@ -8,11 +8,11 @@
  * Invariants:
  *   1. the bell is outstanding at most once (is_rung), whoever rings it;
  *   2. feed is the kube thread's alone; failure is written before has_failed is set and constant
- * afterwards;
+ *      afterwards;
  *   3. the outbox has one producer at a time: the rpc thread until open, the kube thread from then
- * to closed;
+ *      to closed;
  *   4. closed is posted last, by the thread that rang last, and tags of one poster come in order:
- * when on_closed runs, no bell is outstanding and the kube thread has let go.
+ *      when on_closed runs, no bell is outstanding and the kube thread has let go.
  *
  * Thread: see source.h.
  */

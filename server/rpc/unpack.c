@@ -4,8 +4,8 @@
  * terminator, so the size tells the length; a string that was not sent is the library's own
  * protobuf_c_empty_string.
  *
- * Invariants: 1. the budget only shrinks: freeing gives nothing back, so that work is bounded as
- * well as memory.
+ * Invariant: the budget only shrinks. Freeing gives nothing back, so that work is bounded as well
+ * as memory.
  *
  * Thread: one at a time.
  */

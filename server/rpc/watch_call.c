@@ -12,14 +12,12 @@
  * Invariants:
  *   1. only the lane's thread touches the call;
  *   2. at most one send and one ring are outstanding, so a slow client costs one slot an object,
- * never a queue;
+ *      never a queue;
  *   3. Accepted is in the outbox before the feed is opened: it is the first event of every stream;
- *   4. Synced follows every object of the snapshot (the session's promise; the outbox keeps the
- * order);
- *   5. the status follows everything that was in the outbox when the stream was ended, Draining
- * last;
+ *   4. Synced follows every object of the snapshot (the session's promise; the outbox keeps order);
+ *   5. the status follows all that was in the outbox when the stream was ended, Draining last;
  *   6. after the client is gone nothing is sent, the feed is freed at once, and the last reference
- * is dropped on the lane's thread.
+ *      is dropped on the lane's thread.
  *
  * Thread: the lane's.  Does not: know Kubernetes, or what is in an event.
  */

@@ -2,9 +2,9 @@
 /*
  * Rendering walks the tables of metrics.h; nothing else in the tree knows a metric's name.
  *
- * Invariants: 1. every row is rendered every time, also at zero, so that rates exist from the first
- * scrape; 2. a call row appears once it has counted something: 6 methods by 17 codes would be
- * mostly zeros.
+ * Invariants:
+ *   1. every row is rendered every time, also at zero, so that rates exist from the first scrape;
+ *   2. a call row appears once it has counted something: 6 methods by 17 codes are mostly zeros.
  *
  * Thread: any; a scrape reads each value once, they are not a consistent cut.
  */
