@@ -18,8 +18,8 @@
  *      tries again;
  *   2. between is_draining and is_shut calls still arrive, and are told UNAVAILABLE; one that comes
  *      later, before its client has seen the GOAWAY, is reset by gRPC itself (CANCELLED);
- *   3. a call is in its lane's list from its begin to its end, so walk 2 meets every call that
- * began before the drain: one that begins later sees is_draining.
+ *   3. a call is in its lane's list from its begin to its end, so walk 2 meets all that began
+ *      before the drain; one that begins later sees is_draining.
  *
  * Thread: see server.h.  Does not: speak TLS (a front does, see docs), nor authenticate.
  */
