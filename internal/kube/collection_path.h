@@ -36,7 +36,8 @@ struct ks_collection_query {
     bool wants_initial_events;
 };
 
-/* Whether text may stand as one segment of a path: not empty, not "." or "..", without '/' and '%'. */
+/* Whether text may stand as one segment of a path: not empty, not "." or "..", without '/' and
+ * '%'. */
 bool ks_path_segment_is_safe(struct ks_str text);
 /* KS_RC_LIMIT when it would be longer than out may grow. */
 KS_MUST_USE ks_rc ks_collection_path(const struct ks_collection *collection,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fleet: what all reflectors of one client share: their JSON parser, and what they learned about the server.
+ * The fleet: what all reflectors of one client share: their JSON parser, and what they learned
+ * about the server.
  *
  * Thread: the loop's.  Owns: the parser and the memory.  Limits: 4096 remembered resources.
  */
@@ -27,8 +28,8 @@ struct ks_fleet *ks_fleet_free(struct ks_fleet *fleet);
 struct ks_json *ks_fleet_parser(struct ks_fleet *fleet);
 
 /*
- * Features that a server may lack for a resource. Absence is remembered for a while, so that not each of a thousand
- * calls has to find it out.
+ * Features that a server may lack for a resource. Absence is remembered for a while, so that not
+ * each of a thousand calls has to find it out.
  */
 typedef enum {
     KS_FEATURE_STREAMING_LIST, /* sendInitialEvents */

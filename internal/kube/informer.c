@@ -10,11 +10,11 @@
  *   1. A record's address is the owner's handle from its first on_upsert to its on_gone.
  *   2. One name, one record; another UID under the name is told as gone and then as new.
  *   3. During a sync what comes wins, whatever its version: after a restore of etcd smaller
- * versions are the truth. Outside a sync, a version older than the record's is a replay and is
- * dropped, whatever its UID.
+ *      versions are the truth. Outside a sync, a version older than the record's is a replay and is
+ *      dropped, whatever its UID.
  *   4. A sync in which some object could not be named sweeps nothing.
  *   5. The owner may free the informer in any callback: what is used after a callback is looked at
- * first.
+ *      first.
  *
  * Thread: the loop's.  It does not: parse, talk to servers, or know what an owner hangs on a
  * record.

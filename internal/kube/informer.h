@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Informer: a reflector and the store of small records it keeps: identity and what the owner hangs on it, never the
- * object. Turns syncs into deletions by sweeping, filters duplicates and older versions, tells delete-and-recreate
- * apart by UID. shared/spec: informers 2.
+ * Informer: a reflector and the store of small records it keeps: identity and what the owner hangs
+ * on it, never the object. Turns syncs into deletions by sweeping, filters duplicates and older
+ * versions, tells delete-and-recreate apart by UID. shared/spec: informers 2.
  *
- * Thread: the loop's.  Owns: the records.  Limits: max_objects; beyond it on_limit is called once per sync and
- * further objects are not kept.
+ * Thread: the loop's.  Owns: the records.  Limits: max_objects; beyond it on_limit is called once
+ * per sync and further objects are not kept.
  */
 #ifndef KS_KUBE_INFORMER_H
 #define KS_KUBE_INFORMER_H
@@ -53,8 +53,8 @@ struct ks_informer_ops {
 struct ks_informer_config {
     struct ks_reflector_config source;
     size_t max_objects;
-    /* Only these names are kept (a sorted array, borrowed and constant); NULL: all. Others are rejected from their
-     * metadata.name before anything else is looked at. */
+    /* Only these names are kept (a sorted array, borrowed and constant); NULL: all. Others are
+     * rejected from their metadata.name before anything else is looked at. */
     const struct ks_str *names;
     size_t name_count;
 };
@@ -63,8 +63,9 @@ KS_MUST_USE ks_rc ks_informer_new(struct ks_kube *kube, const struct ks_informer
                                   const struct ks_informer_ops *ops, void *ctx,
                                   struct ks_informer **out, struct ks_error *err);
 void ks_informer_start(struct ks_informer *informer);
-/* Frees all records after calling on_release (may be NULL) for each, so that the owner can free what it hung there.
- * Allowed within its own callbacks. No callback but on_release comes from here or later. Returns NULL. */
+/* Frees all records after calling on_release (may be NULL) for each, so that the owner can free
+ * what it hung there. Allowed within its own callbacks. No callback but on_release comes from here
+ * or later. Returns NULL. */
 struct ks_informer *ks_informer_free(struct ks_informer *informer,
                                      void (*on_release)(void *ctx, struct ks_record *record));
 

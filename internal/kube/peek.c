@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The peek: a cursor that walks the members of three known maps (event, object, metadata) and steps over every other
- * value, whatever its depth, by counting brackets outside strings.
+ * The peek: a cursor that walks the members of three known maps (event, object, metadata) and steps
+ * over every other value, whatever its depth, by counting brackets outside strings.
  *
  * Invariants:
  *   1. The cursor never passes `end`; at `end` every read says "nothing more".
  *   2. No recursion: the three levels are three functions.
  *   3. is_complete is set by the closing bracket of a metadata that had a name, by nothing else.
  *
- * It stops behind the metadata, so that a usual object costs its head and no more. What the API server writes behind
- * it (spec, status) is of no use here; a type that follows the object is found by parsing.
+ * It stops behind the metadata, so that a usual object costs its head and no more. What the API
+ * server writes behind it (spec, status) is of no use here; a type that follows the object is found
+ * by parsing.
  *
  * Thread: any.
  */

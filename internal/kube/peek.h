@@ -2,9 +2,9 @@
 /*
  * Peek: whose object a JSON text is about, read from its metadata without parsing the text.
  *
- * Serves two ends: an object that nobody asked for is put aside before it costs anything, and an object that cannot
- * be parsed (too long, too deep, cut off) can still be named. It proves nothing: a text that peeks well may be no
- * JSON. Strings with escapes are not reported.
+ * Serves two ends: an object that nobody asked for is put aside before it costs anything, and an
+ * object that cannot be parsed (too long, too deep, cut off) can still be named. It proves nothing:
+ * a text that peeks well may be no JSON. Strings with escapes are not reported.
  *
  * Thread: any.  Owns: nothing; results are views into the text.
  */

@@ -10,11 +10,11 @@
  * Invariants:
  *   1. One request, or one resolve, or one pause at a time; none when CLOSED.
  *   2. rv_last moves only after what it stands for was handed to the owner; a sync that did not
- * complete leaves it.
+ *      complete leaves it.
  *   3. on_sync_end follows on_sync_begin of the same, complete sync; nothing else can sweep.
  *   4. The owner may free the reflector in any callback: memory goes with the last pin.
  *   5. A pause comes between any two requests, but for at most two repeats in a row
- * (reflector_policy.c), the pages of a list, and the watch that follows a sync or a probe.
+ *      (reflector_policy.c), the pages of a list, and the watch that follows a sync or a probe.
  *
  * Probe: a watch from a resource version that the server has not reached is accepted and stays
  * silent, for ever when etcd was restored from a backup (k8s#107457). So, after an outage and every

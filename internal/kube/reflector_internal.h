@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to internal/kube: what the files of the reflector share. reflector.c is the life cycle and the only writer
- * of `state`; reflector_list.c and reflector_watch.c are the two kinds of work; reflector_policy.c decides.
+ * Private to internal/kube: what the files of the reflector share. reflector.c is the life cycle
+ * and the only writer of `state`; reflector_list.c and reflector_watch.c are the two kinds of work;
+ * reflector_policy.c decides.
  *
  * Thread: the loop's.
  *
- * Every entry from outside (request, timer, resolve) is bracketed by pin and unpin; what an owner frees in a callback
- * lives until the unpin. After each call that may reach the owner: ks_reflector_is_closed().
+ * Every entry from outside (request, timer, resolve) is bracketed by pin and unpin; what an owner
+ * frees in a callback lives until the unpin. After each call that may reach the owner:
+ * ks_reflector_is_closed().
  */
 #ifndef KS_KUBE_REFLECTOR_INTERNAL_H
 #define KS_KUBE_REFLECTOR_INTERNAL_H
@@ -18,6 +20,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "loop/loop.h"
 #include "http/lines.h"
 #include "kube/client.h"
 #include "kube/collection_path.h"
@@ -25,7 +28,6 @@
 #include "kube/mapper.h"
 #include "kube/reflector.h"
 #include "kube/reflector_policy.h"
-#include "loop/loop.h"
 
 /*
  *            ┌────────────────────── page, retried page ─────────┐
@@ -40,19 +42,19 @@
  *
  *   any ── ks_reflector_free ──► CLOSED
  *
- * What can be said of the collection (ks_source_state) is a machine of its own, told by ks_reflector_tell alone: WAITING,
- * for one, may be FRESH (between two watches), STALE, DENIED, ABSENT or FAILED.
+ * What can be said of the collection (ks_source_state) is a machine of its own, told by
+ * ks_reflector_tell alone: WAITING, for one, may be FRESH (between two watches), STALE, DENIED,
+ * ABSENT or FAILED.
  */
 #define KS_REFLECTOR_STATES(X)                                                                     \
     X(IDLE, "idle", TO(WAITING))                                                                   \
-    X(WAITING, "waiting", TO(LISTING) | TO(STREAMING) | TO(WATCHING) | TO(PROBING) | TO(LOCATING) |  \
-                              TO(WAITING))                                                         \
+    X(WAITING, "waiting",                                                                          \
+      TO(LISTING) | TO(STREAMING) | TO(WATCHING) | TO(PROBING) | TO(LOCATING) | TO(WAITING))       \
     X(LISTING, "listing", TO(LISTING) | TO(WATCHING) | TO(WAITING) | TO(LOCATING))                 \
     X(STREAMING, "streaming",                                                                      \
       TO(STREAMING) | TO(WATCHING) | TO(LISTING) | TO(WAITING) | TO(LOCATING))                     \
     X(WATCHING, "watching", TO(PROBING) | TO(WAITING) | TO(LOCATING))                              \
-    X(PROBING, "probing",                                                                          \
-      TO(WATCHING) | TO(LISTING) | TO(STREAMING) | TO(WAITING) | TO(LOCATING))                     \
+    X(PROBING, "probing", TO(WATCHING) | TO(LISTING) | TO(STREAMING) | TO(WAITING) | TO(LOCATING)) \
     X(LOCATING, "locating", TO(WAITING) | TO(LISTING) | TO(STREAMING))                             \
     X(CLOSED, "closed", 0)
 
@@ -90,8 +92,8 @@ struct ks_reflector {
     bool has_just_missed; /* LOCATING follows a 404, not a pause */
     bool is_new_sync;     /* a sync has completed and its watch has not ended yet */
 
-    struct ks_list_run *list; /* LISTING */
-    struct ks_lines lines;    /* STREAMING, WATCHING */
+    struct ks_list_run *list;   /* LISTING */
+    struct ks_lines lines;      /* STREAMING, WATCHING */
     struct ks_watch_feed *feed; /* while bytes are being taken in */
     int64_t head_at_ms;         /* 0: no answer yet */
     int64_t last_event_at_ms;
@@ -119,16 +121,15 @@ void ks_reflector_pin(struct ks_reflector *r);
 void ks_reflector_unpin(struct ks_reflector *r);
 /* The owner may free r in it. */
 void ks_reflector_tell(struct ks_reflector *r, ks_source_state source, const struct ks_error *err);
-/* Ends what is going on and does what the plan says. why may be NULL when the plan tells nothing. The owner may free r
- * in it. */
+/* Ends what is going on and does what the plan says. why may be NULL when the plan tells nothing.
+ * The owner may free r in it. */
 void ks_reflector_follow(struct ks_reflector *r, struct ks_plan plan,
                          const struct ks_kube_failure *why);
-/* The sync that began with ks_reflector_sync_begun is complete at this resource version. May free. */
+/* The sync that on_sync_begin announced is complete at this resource version. May free. */
 void ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_version);
 bool ks_reflector_probe_is_due(const struct ks_reflector *r);
 void ks_reflector_failure_of(struct ks_kube_failure *out, const struct ks_error *err);
-KS_MUST_USE ks_rc ks_reflector_send(struct ks_reflector *r,
-                                    const struct ks_collection_query *query,
+KS_MUST_USE ks_rc ks_reflector_send(struct ks_reflector *r, const struct ks_collection_query *query,
                                     struct ks_kube_request_config *config, struct ks_error *err);
 /* For the requests' on_waiting. */
 void ks_reflector_on_waiting(void *ctx, const struct ks_error *err);
@@ -136,8 +137,9 @@ void ks_reflector_on_waiting(void *ctx, const struct ks_error *err);
 /* An event at this resource version was handed out. */
 void ks_reflector_advance(struct ks_reflector *r, struct ks_str resource_version);
 
-/* Hands an object to the owner. KS_RC_CANCELLED when the owner freed r; KS_RC_NOMEM. Sets *out_is_ours to false for an
- * object that does not belong here (another kind, namespace or name, or no name at all): it was not handed out. */
+/* Hands an object to the owner. KS_RC_CANCELLED when the owner freed r; KS_RC_NOMEM. Sets
+ * *out_is_ours to false for an object that does not belong here (another kind, namespace or name,
+ * or no name at all): it was not handed out. */
 KS_MUST_USE ks_rc ks_reflector_deliver(struct ks_reflector *r, struct ks_json_value object,
                                        void (*handler)(void *ctx, struct ks_json_value object),
                                        bool *out_is_ours);

@@ -13,12 +13,12 @@
  *
  * Invariants:
  *   1. A page counts only when its answer ended in order and its JSON closed; libcurl 7.88.1
- * reports some cut bodies as success.
+ *      reports some cut bodies as success.
  *   2. The list's resource version is the first page's; its token alone says whether there is more.
  *   3. on_sync_begin comes with the first page's head: a list that was never answered disturbs
- * nothing. It comes again when that page is retried.
+ *      nothing. It comes again when that page is retried.
  *   4. A token that an expired list offers to continue with newer data is not used: the result
- * would mix two states.
+ *      would mix two states.
  *
  * Thread: the loop's.
  */

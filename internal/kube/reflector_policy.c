@@ -3,10 +3,11 @@
  * The ladders of the reflector, without the reflector.
  *
  * Three rules stand above the tables:
- *   1. Resume from the last resource version after whatever may heal by itself; bring the whole state again only when
- *      the server says that the history is gone, or when resuming has failed again and again.
- *   2. A repeat without a pause is allowed at most MAX_REPEATS times between two pauses, so that no chain of answers
- *      can make a hot loop.
+ *   1. Resume from the last resource version after whatever may heal by itself; bring the whole
+ *      state again only when the server says that the history is gone, or when resuming has failed
+ *      again and again.
+ *   2. A repeat without a pause is allowed at most MAX_REPEATS times between two pauses, so that no
+ *      chain of answers can make a hot loop.
  *   3. What repeating cannot mend is told as FAILED and tried again every 5 minutes only.
  *
  * Refusals that may mean "you sent a parameter that I do not know" first cost that parameter.
@@ -66,7 +67,8 @@ static struct ks_plan resume_later(const struct ks_policy *p)
     return plan(resume(p), KS_PAUSE_BACKOFF, KS_TELL_LOST);
 }
 
-/* API servers answer 403 for some seconds after a restart, until their RBAC informers are warm (k8s#121635). */
+/* API servers answer 403 for some seconds after a restart, until their RBAC informers are warm
+ * (k8s#121635). */
 static struct ks_plan denied(struct ks_policy *p, ks_next next)
 {
     bool is_first = p->denials == 0;
@@ -116,7 +118,8 @@ static bool plan_for_all(struct ks_policy *p, const struct ks_kube_failure *fail
     return false;
 }
 
-/* Old servers refuse a resource version that they cannot read, or that lies ahead, with a plain 500. */
+/* Old servers refuse a resource version that they cannot read, or that lies ahead, with a plain
+ * 500. */
 static bool is_rv_refused(const struct ks_kube_failure *failure)
 {
     struct ks_str message = ks_str_from(failure->error.msg);
@@ -127,7 +130,8 @@ static bool is_rv_refused(const struct ks_kube_failure *failure)
             ks_str_starts(message, KS_LIT("strconv.ParseUint")));
 }
 
-/* The sync was refused for its resource version: again without one, and then through the backoff. */
+/* The sync was refused for its resource version: again without one, and then through the
+ * backoff. */
 static struct ks_plan rv_refused(struct ks_policy *p)
 {
     bool was_bad = p->is_rv_bad;
@@ -187,7 +191,8 @@ struct ks_plan ks_policy_stream_failed(struct ks_policy *p, const struct ks_kube
 {
     struct ks_plan result;
 
-    /* A server that does not stream says so in several ways; which of them was meant, the list tells. */
+    /* A server that does not stream says so in several ways; which of them was meant, the list
+     * tells. */
     if (failure->rc == KS_RC_INVALID || failure->rc == KS_RC_UNSUPPORTED) {
         p->streaming_absent_ms = STREAMING_REFUSED_MS;
         return list_instead(p, KS_PAUSE_NONE);
@@ -230,7 +235,8 @@ void ks_policy_synced(struct ks_policy *p)
     p->bad_lines = 0;
 }
 
-/* A watch was refused as malformed: first the bookmarks are suspected, then the resource version. */
+/* A watch was refused as malformed: first the bookmarks are suspected, then the resource
+ * version. */
 static struct ks_plan watch_invalid(struct ks_policy *p)
 {
     if (!p->drops_bookmarks) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to internal/kube: what a reflector does next when something ended, as pure functions: facts in, plan out.
- * shared/spec: informers 1.3 to 1.7.
+ * Private to internal/kube: what a reflector does next when something ended, as pure functions:
+ * facts in, plan out. shared/spec: informers 1.3 to 1.7.
  *
  * Thread: any.  Owns: nothing; no I/O, no clock, no randomness.
  */
@@ -51,25 +51,27 @@ struct ks_plan {
     ks_tell tell;
 };
 
-/* The memory of one reflector: counters of things in a row, and what the server was found not to take. */
+/* The memory of one reflector: counters of things in a row, and what the server was found not to
+ * take. */
 struct ks_policy {
     /* Set by the reflector. */
-    bool is_single;      /* one object by name: each reconnect is a list and a watch */
-    bool can_resume;     /* a resource version to resume from is known */
+    bool is_single;       /* one object by name: each reconnect is a list and a watch */
+    bool can_resume;      /* a resource version to resume from is known */
     bool is_sync_told_rv; /* the sync in hand was sent a resource version */
-    bool is_later_page;  /* the list in hand is past its first page */
+    bool is_later_page;   /* the list in hand is past its first page */
 
     /* Read by the reflector. */
     bool has_synced;
-    bool is_rv_bad;      /* the last one was refused: the next sync sends none */
-    bool is_unpaged;     /* pages expired under us: this list is one page */
-    bool must_list;      /* streaming failed for this sync */
-    bool must_probe;     /* before the next watch, and a sync after it */
-    bool is_doubted;     /* watches close at once: an open one alone proves nothing */
-    bool drops_name;     /* the server may not take metadata.name=... */
-    bool drops_match;    /* ... resourceVersionMatch */
-    bool drops_bookmarks; /* ... allowWatchBookmarks */
-    int64_t streaming_absent_ms; /* when the list succeeds: for how long the server counts as unable to stream */
+    bool is_rv_bad;              /* the last one was refused: the next sync sends none */
+    bool is_unpaged;             /* pages expired under us: this list is one page */
+    bool must_list;              /* streaming failed for this sync */
+    bool must_probe;             /* before the next watch, and a sync after it */
+    bool is_doubted;             /* watches close at once: an open one alone proves nothing */
+    bool drops_name;             /* the server may not take metadata.name=... */
+    bool drops_match;            /* ... resourceVersionMatch */
+    bool drops_bookmarks;        /* ... allowWatchBookmarks */
+    int64_t streaming_absent_ms; /* when the list succeeds: for how long the server counts as unable
+                                    to stream */
 
     /* private: in a row */
     uint8_t repeats; /* spent since the last pause */
@@ -97,7 +99,8 @@ void ks_policy_synced(struct ks_policy *p);
 struct ks_plan ks_policy_watch_failed(struct ks_policy *p, const struct ks_kube_failure *failure,
                                       int64_t lived_ms);
 struct ks_plan ks_policy_watch_ended(struct ks_policy *p, int64_t lived_ms, bool had_event);
-/* An event was applied, or the watch has lived for KS_WATCH_SHORT_MS: what went wrong before does not count. */
+/* An event was applied, or the watch has lived for KS_WATCH_SHORT_MS: what went wrong before does
+ * not count. */
 void ks_policy_watch_healthy(struct ks_policy *p);
 /* The resume position moved. */
 void ks_policy_advanced(struct ks_policy *p);

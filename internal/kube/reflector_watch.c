@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stream of events: the initial ones up to their bookmark (STREAMING), and the changes after it (WATCHING).
- * shared/spec: informers 1.4 and 1.5.
+ * The stream of events: the initial ones up to their bookmark (STREAMING), and the changes after it
+ * (WATCHING). shared/spec: informers 1.4 and 1.5.
  *
  * Invariants:
- *   1. While STREAMING the resume position stays: only the bookmark that ends the initial events sets it. While
- *      WATCHING it follows each event, after the owner has had the event, and never moves back.
- *   2. What ends the stream from within (an ERROR event, a bad line) is noted in the feed and carried out when the
- *      framer is off the stack.
+ *   1. While STREAMING the resume position stays: only the bookmark that ends the initial events
+ *      sets it. While WATCHING it follows each event, after the owner has had the event, and never
+ *      moves back.
+ *   2. What ends the stream from within (an ERROR event, a bad line) is noted in the feed and
+ *      carried out when the framer is off the stack.
  *   3. The line buffer holds no memory between events.
  *
- * A server that takes sendInitialEvents for an unknown word never sends the bookmark, and nothing in the protocol
- * says so: silence is what tells, hence the timer.
+ * A server that takes sendInitialEvents for an unknown word never sends the bookmark, and nothing
+ * in the protocol says so: silence is what tells, hence the timer.
  *
  * Thread: the loop's.
  */
@@ -147,7 +148,8 @@ void ks_reflector_watch_on_timer(struct ks_reflector *r)
         ks_reflector_follow(r, ks_policy_stream_silent(&r->policy), NULL);
 }
 
-/* Ends the stream with a verdict that on_data carries out. Only the server's own word is a code to decide on. */
+/* Ends the stream with a verdict that on_data carries out. Only the server's own word is a code to
+ * decide on. */
 static ks_rc give_verdict(struct ks_reflector *r, enum verdict verdict, const struct ks_error *err)
 {
     r->feed->verdict = verdict;
@@ -252,8 +254,8 @@ static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event
     struct ks_identity id;
     struct ks_error err;
     bool is_ours = false;
-    ks_rc rc = ks_reflector_deliver(
-        r, event->object, is_deleted ? r->ops->on_deleted : r->ops->on_object, &is_ours);
+    ks_rc rc = ks_reflector_deliver(r, event->object,
+                                    is_deleted ? r->ops->on_deleted : r->ops->on_object, &is_ours);
 
     if (rc == KS_RC_NOMEM)
         return fail_nomem(r);
@@ -336,8 +338,7 @@ static ks_rc on_line(void *ctx, struct ks_str line)
 
 static struct ks_plan plan_of(struct ks_reflector *r, const struct ks_watch_feed *feed)
 {
-    struct ks_plan sync = {
-        .next = KS_NEXT_SYNC, .pause = KS_PAUSE_BACKOFF, .tell = KS_TELL_LOST};
+    struct ks_plan sync = {.next = KS_NEXT_SYNC, .pause = KS_PAUSE_BACKOFF, .tell = KS_TELL_LOST};
     int64_t lived_ms = r->head_at_ms ? ks_loop_now_ms(r->loop) - r->head_at_ms : 0;
 
     if (r->state == KS_REFLECTOR_STREAMING)

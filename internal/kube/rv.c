@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Comparing resource versions: by length, then byte by byte. Never by converting them to integers, whose width
- * nobody promised.
+ * Comparing resource versions: by length, then byte by byte. Never by converting them to integers,
+ * whose width nobody promised.
  *
  * Thread: any.
  */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resourceVersion: opaque when sent, comparable in one well-defined case (shared/spec: informers 2.6).
+ * resourceVersion: opaque when sent, comparable in one well-defined case (shared/spec:
+ * informers 2.6).
  *
- * Well-formed is: decimal digits alone, no leading zero, not "0". Two well-formed ones of one resource type of one
- * server compare as numbers of any length. For all others only equality is defined.
+ * Well-formed is: decimal digits alone, no leading zero, not "0". Two well-formed ones of one
+ * resource type of one server compare as numbers of any length. For all others only equality is
+ * defined.
  *
  * Thread: any.  Owns: nothing.
  */

@@ -2,8 +2,9 @@
 /*
  * The store: a chained hash table whose nodes are the records themselves.
  *
- * base/map.h would cost a node of about 90 bytes a record on top; this table is the one place in the tree where
- * there are a hundred thousand of something, so it has its own. A node and its strings are one allocation:
+ * base/map.h would cost a node of about 90 bytes a record on top; this table is the one place in
+ * the tree where there are a hundred thousand of something, so it has its own. A node and its
+ * strings are one allocation:
  *
  *     | next | hash | generation | record | ns | name | uid | resource version, RV_ROOM bytes |
  *
@@ -11,8 +12,8 @@
  *   1. A node is in the bucket of its hash; (ns, name) occurs once.
  *   2. A record's address does not change from ks_store_add to ks_store_release.
  *   3. buckets is NULL as long as nothing was stored.
- *   4. The resource version lies behind the uid, or in an allocation of its own when it was longer than RV_ROOM;
- *      it never moves back.
+ *   4. The resource version lies behind the uid, or in an allocation of its own when it was longer
+ *      than RV_ROOM; it never moves back.
  *
  * Names come from whoever may write to the cluster, so the hash is keyed (base/map.h).
  *

@@ -2,8 +2,8 @@
 /*
  * Private to internal/kube: the records of one informer, by namespace and name.
  *
- * Thread: the loop's.  Owns: the records; one allocation each, and a second one only for a resource version that
- * outgrows its place.  Limits: max_records.
+ * Thread: the loop's.  Owns: the records; one allocation each, and a second one only for a resource
+ * version that outgrows its place.  Limits: max_records.
  */
 #ifndef KS_KUBE_STORE_H
 #define KS_KUBE_STORE_H
@@ -44,8 +44,8 @@ void ks_store_remove(struct ks_store *s, struct ks_record *record);
 void ks_store_release(struct ks_record *record);
 
 /*
- * Walks all records: begin with a zero cursor; NULL at the end. The record just returned may be removed between two
- * calls; nothing may be added and nothing else removed.
+ * Walks all records: begin with a zero cursor; NULL at the end. The record just returned may be
+ * removed between two calls; nothing may be added and nothing else removed.
  */
 struct ks_store_cursor {
     /* private */

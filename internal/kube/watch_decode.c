@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decoding of watch lines. What the type says is a hint for everybody but this file: an ADDED of a known object is an
- * update, a MODIFIED of an unknown one an addition.
+ * Decoding of watch lines. What the type says is a hint for everybody but this file: an ADDED of a
+ * known object is an update, a MODIFIED of an unknown one an addition.
  *
  * Thread: the loop's.
  */
 #include "kube/watch_decode.h"
 
 static const char *const type_names[] = {
-    [KS_WATCH_ADDED] = "ADDED",       [KS_WATCH_MODIFIED] = "MODIFIED",
-    [KS_WATCH_DELETED] = "DELETED",   [KS_WATCH_BOOKMARK] = "BOOKMARK",
+    [KS_WATCH_ADDED] = "ADDED",     [KS_WATCH_MODIFIED] = "MODIFIED",
+    [KS_WATCH_DELETED] = "DELETED", [KS_WATCH_BOOKMARK] = "BOOKMARK",
     [KS_WATCH_ERROR] = "ERROR",
 };
 
@@ -66,8 +66,7 @@ bool ks_identity_of(struct ks_json_value object, struct ks_identity *out)
 
 bool ks_watch_is_initial_end(struct ks_json_value object)
 {
-    struct ks_json_value annotations =
-        ks_json_get(ks_json_get(object, "metadata"), "annotations");
+    struct ks_json_value annotations = ks_json_get(ks_json_get(object, "metadata"), "annotations");
     struct ks_str value;
 
     return ks_json_to_str(ks_json_get(annotations, "k8s.io/initial-events-end"), &value) &&

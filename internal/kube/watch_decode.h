@@ -30,8 +30,8 @@ struct ks_watch_event {
 };
 
 ks_watch_type ks_watch_type_parse(struct ks_str type);
-/* KS_RC_PARSE: no JSON, or not of the form {"type":string,"object":map}; KS_RC_LIMIT: too deep, too many tokens;
- * KS_RC_NOMEM. */
+/* KS_RC_PARSE: no JSON, or not of the form {"type":string,"object":map}; KS_RC_LIMIT: too deep, too
+ * many tokens; KS_RC_NOMEM. */
 KS_MUST_USE ks_rc ks_watch_decode(struct ks_json *parser, struct ks_str line,
                                   struct ks_watch_event *out, struct ks_error *err);
 

@@ -3,14 +3,15 @@
 /*
  * A watch's body on any bytes, cut at any places: framing, peeking, decoding.
  *
- * Property: nothing that is handed out lies outside its line; what can be decoded and peeked agrees unless a name
- * stands in it twice; cutting the body elsewhere gives the same lines; comparing versions is an order.
+ * Property: nothing that is handed out lies outside its line; what can be decoded and peeked agrees
+ * unless a name stands in it twice; cutting the body elsewhere gives the same lines; comparing
+ * versions is an order.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "http/lines.h"
 #include "json/json.h"
+#include "http/lines.h"
 #include "kube/peek.h"
 #include "kube/rv.h"
 #include "kube/watch_decode.h"
@@ -36,8 +37,7 @@ static void require(bool holds)
 
 static void require_within(struct ks_str part, struct ks_str line)
 {
-    require(part.len == 0 ||
-            (part.ptr >= line.ptr && part.ptr + part.len <= line.ptr + line.len));
+    require(part.len == 0 || (part.ptr >= line.ptr && part.ptr + part.len <= line.ptr + line.len));
 }
 
 static void digest(struct run *run, struct ks_str line)
@@ -86,9 +86,8 @@ static void decode(struct run *run, struct ks_str line, const struct ks_peek *pe
     if (!ks_identity_of(event.object, &id))
         return;
     compare_rv(run, id.resource_version);
-    if (peek->is_complete && occurs_once(line, "\"object\"") &&
-        occurs_once(line, "\"metadata\"") && occurs_once(line, "\"name\"") &&
-        !memchr(line.ptr, '\\', line.len) && ks_str_is_utf8(line))
+    if (peek->is_complete && occurs_once(line, "\"object\"") && occurs_once(line, "\"metadata\"") &&
+        occurs_once(line, "\"name\"") && !memchr(line.ptr, '\\', line.len) && ks_str_is_utf8(line))
         require(ks_str_eq(peek->name, id.name));
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fake client. Its requests live in the fixture, so that a use after cancel is seen here (is_open), and a use of
- * freed memory of the code under test by the sanitizers.
+ * The fake client. Its requests live in the fixture, so that a use after cancel is seen here
+ * (is_open), and a use of freed memory of the code under test by the sanitizers.
  *
  * Thread: the test's.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ks_kube whose server is the test: it stands in for kube/client.c and kube/mapper.c at link time, keeps every
- * request that is made, and answers when and what the test says, under a clock that the test moves.
+ * A ks_kube whose server is the test: it stands in for kube/client.c and kube/mapper.c at link
+ * time, keeps every request that is made, and answers when and what the test says, under a clock
+ * that the test moves.
  *
  * Thread: the test's.  Limits: FAKE_MAX_REQUESTS requests a test.
  */
@@ -12,10 +13,10 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "loop/loop.h"
 #include "kube/client.h"
 #include "kube/gvk.h"
 #include "kube/mapper.h"
-#include "loop/loop.h"
 
 #define FAKE_MAX_REQUESTS 512
 #define FAKE_PATH_BYTES 1024
@@ -56,7 +57,8 @@ void fake_kube_fini(struct fake_kube *f);
 
 /* Moves time in steps of at most 100 ms and runs what comes due. */
 void fake_advance(struct fake_kube *f, int64_t ms);
-/* Moves time until one more request than now has been made; fails the test after max_ms. Returns how long it took. */
+/* Moves time until one more request than now has been made; fails the test after max_ms. Returns
+ * how long it took. */
 int64_t fake_await_request(struct fake_kube *f, int64_t max_ms);
 
 /* The one request that is open; fails the test when there is none. */

@@ -108,8 +108,8 @@ struct ks_reflector_config fixture_config(struct fixture *fx)
 
 void fixture_start(struct fixture *fx, const struct ks_reflector_config *config)
 {
-    assert_int_equal(
-        ks_reflector_new(fx->f.kube, config, &fixture_ops, fx, &fx->reflector, NULL), KS_RC_OK);
+    assert_int_equal(ks_reflector_new(fx->f.kube, config, &fixture_ops, fx, &fx->reflector, NULL),
+                     KS_RC_OK);
     ks_reflector_start(fx->reflector);
     (void)fake_await_request(&fx->f, 0);
 }

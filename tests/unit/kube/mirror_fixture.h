@@ -12,8 +12,8 @@
 #ifndef KS_TESTS_UNIT_KUBE_MIRROR_FIXTURE_H
 #define KS_TESTS_UNIT_KUBE_MIRROR_FIXTURE_H
 
-#include "fake_kube.h"
 #include "kube/reflector.h"
+#include "fake_kube.h"
 
 #define FIXTURE_LOG_BYTES ((size_t)1 << 20)
 
@@ -27,8 +27,8 @@ struct fixture {
     struct ks_error last_error;
 };
 
-/* For cmocka: a started reflector for Deployments of namespace "default"; of the object "web"; one to be started by
- * fixture_start with a configuration of the test's. */
+/* For cmocka: a started reflector for Deployments of namespace "default"; of the object "web"; one
+ * to be started by fixture_start with a configuration of the test's. */
 int fixture_setup(void **state);
 int fixture_setup_named(void **state);
 int fixture_setup_bare(void **state);

@@ -9,14 +9,13 @@
  * back in version, no more than a few requests at one moment. Checked at the end, when the chaos
  * stops: the store equals the server.
  *
- * The chaos of a seed is fixed; the reflector's own jitter is not, so a seed that failed once may have to be run more
- * than once to fail again.
+ * The chaos of a seed is fixed; the reflector's own jitter is not, so a seed that failed once may
+ * have to be run more than once to fail again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -210,8 +209,11 @@ static void send_bookmark(struct model *m, unsigned rv, bool is_initial_end)
 static unsigned number_in_path(struct model *m, const char *parameter)
 {
     const char *at = strstr(fake_open(&m->f)->path, parameter);
+    struct ks_str rest = ks_str_from(at ? at + strlen(parameter) : "");
+    struct ks_str value = {0};
 
-    return at ? (unsigned)strtoul(at + strlen(parameter), NULL, 10) : 0;
+    (void)ks_str_split(&rest, '&', &value); /* nothing is no number */
+    return value.len ? number(value) : 0;
 }
 
 /* What has happened since the watch was last given something. */

@@ -26,11 +26,12 @@ static void an_event_tells_whose_it_is(void **state)
     struct ks_peek peek;
 
     (void)state;
-    ks_peek_event(KS_LIT("{ \"type\" : \"ADDED\", \"object\" : {\"kind\":\"Pod\",\"x\":[{\"metadata\":"
-                         "{\"name\":\"no\"}},\"}]\",\"\\\"}\"],\"metadata\":{\"labels\":{\"name\":"
-                         "\"no\"},\"name\":\"web\",\"n\":1.5e3,\"b\":true,\"namespace\":\"default\","
-                         "\"resourceVersion\":\"12\"},\"spec\":{"),
-                  &peek);
+    ks_peek_event(
+        KS_LIT("{ \"type\" : \"ADDED\", \"object\" : {\"kind\":\"Pod\",\"x\":[{\"metadata\":"
+               "{\"name\":\"no\"}},\"}]\",\"\\\"}\"],\"metadata\":{\"labels\":{\"name\":"
+               "\"no\"},\"name\":\"web\",\"n\":1.5e3,\"b\":true,\"namespace\":\"default\","
+               "\"resourceVersion\":\"12\"},\"spec\":{"),
+        &peek);
     assert_str(peek.type, "ADDED");
     assert_str(peek.kind, "Pod");
     assert_str(peek.name, "web");
@@ -92,7 +93,7 @@ static void what_is_not_plain_is_not_told(void **state)
 static void real_events_agree_with_the_parser(void **state)
 {
     static const char *const files[] = {
-        "deployments.initial", "deployments.resumed", "pods.initial", "pods.by-name",
+        "deployments.initial", "deployments.resumed", "pods.initial",         "pods.by-name",
         "widgets.initial",     "widgets.crd-deleted", "pods.leaves-selector",
     };
     struct ks_json *json;
@@ -125,9 +126,9 @@ static void real_events_agree_with_the_parser(void **state)
                 ks_str_eq(peek.name, ks_json_lenient_str(root, "object.metadata.name", "")));
             assert_true(
                 ks_str_eq(peek.ns, ks_json_lenient_str(root, "object.metadata.namespace", "")));
-            assert_true(ks_str_eq(peek.resource_version,
-                                  ks_json_lenient_str(root, "object.metadata.resourceVersion",
-                                                      "")));
+            assert_true(
+                ks_str_eq(peek.resource_version,
+                          ks_json_lenient_str(root, "object.metadata.resourceVersion", "")));
             assert_int_equal(peek.is_complete, peek.name.len > 0);
         }
         ks_buf_fini(&text);

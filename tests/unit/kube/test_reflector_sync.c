@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* with: fake_kube.c mirror_fixture.c */
 /*
- * How the reflector brings the whole state: streaming, lists, pages, and what it does when they break.
- * shared/spec: informers 1.3, 1.4.
+ * How the reflector brings the whole state: streaming, lists, pages, and what it does when they
+ * break. shared/spec: informers 1.3, 1.4.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +17,8 @@ static void first_sync_streams_without_a_version(void **state)
 {
     struct fixture *fx = *state;
 
-    assert_non_null(strstr(fake_open(&fx->f)->path,
-                           "/apis/apps/v1/namespaces/default/deployments?"));
+    assert_non_null(
+        strstr(fake_open(&fx->f)->path, "/apis/apps/v1/namespaces/default/deployments?"));
     assert_true(fake_asks(&fx->f, "watch=1"));
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
     assert_true(fake_asks(&fx->f, "resourceVersionMatch=NotOlderThan"));
@@ -285,9 +285,10 @@ static void an_expired_page_leads_to_one_unpaged_list(void **state)
     refuse_streaming(fx);
     fake_answer(&fx->f, LIST("10", "t1", OBJECT("a", "1")));
     /* The fresh token it offers would mix two states. */
-    fake_refuse(&fx->f, 410,
-                "{\"kind\":\"Status\",\"metadata\":{\"continue\":\"newer\"},\"message\":\"too old\","
-                "\"reason\":\"Expired\",\"code\":410}");
+    fake_refuse(
+        &fx->f, 410,
+        "{\"kind\":\"Status\",\"metadata\":{\"continue\":\"newer\"},\"message\":\"too old\","
+        "\"reason\":\"Expired\",\"code\":410}");
     assert_false(fake_asks(&fx->f, "continue="));
     assert_false(fake_asks(&fx->f, "limit="));
     assert_int_equal(fx->f.count, 4);
@@ -379,22 +380,24 @@ static void bad_items_spoil_themselves_alone(void **state)
     struct fixture *fx = *state;
 
     refuse_streaming(fx);
-    fake_answer(&fx->f,
-                LIST("10", "",
-                     OBJECT("a", "1") ",{\"metadata\":{\"name\":\"odd\",\"namespace\":\"default\"},"
-                                      "\"spec\":{\"x\":01}},{\"metadata\":{\"namespace\":7}},7,"
-                                      "{\"metadata\":{\"uid\":\"nameless\"}},"
-                                      "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}},"
-                                      "{\"metadata\":{\"name\":\"x\",\"namespace\":\"other\"}}," OBJECT(
-                                          "b", "2")));
+    fake_answer(
+        &fx->f,
+        LIST("10", "",
+             OBJECT("a", "1") ",{\"metadata\":{\"name\":\"odd\",\"namespace\":\"default\"},"
+                              "\"spec\":{\"x\":01}},{\"metadata\":{\"namespace\":7}},7,"
+                              "{\"metadata\":{\"uid\":\"nameless\"}},"
+                              "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}},"
+                              "{\"metadata\":{\"name\":\"x\",\"namespace\":\"other\"}}," OBJECT(
+                                  "b", "2")));
     fixture_expect(fx, "begin +a@1 !odd ! ! +b@2 end ");
 }
 
 static void a_deep_item_spoils_itself_alone(void **state)
 {
     enum { LEVELS = 9000 };
-    static const char head[] = "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[{\"metadata\":"
-                               "{\"name\":\"deep\",\"namespace\":\"default\"},\"x\":";
+    static const char head[] =
+        "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[{\"metadata\":"
+        "{\"name\":\"deep\",\"namespace\":\"default\"},\"x\":";
     static char text[sizeof(head) + 2 * LEVELS + 1024];
     struct fixture *fx = *state;
 
@@ -461,7 +464,8 @@ static void one_object_is_listed_and_watched_by_name(void **state)
     fixture_sync_by_list(fx);
     assert_true(fake_asks(&fx->f, "fieldSelector=metadata.name%3Dweb"));
     assert_true(fake_asks(&fx->f, "resourceVersion=10"));
-    /* Each reconnect is a list: expiry, future versions and missed deletions are no questions then. */
+    /* Each reconnect is a list: expiry, future versions and missed deletions are no questions
+     * then. */
     fake_advance(&fx->f, 40000);
     fake_end(&fx->f);
     assert_true(fake_await_request(&fx->f, 1100) <= 1100);
@@ -518,14 +522,14 @@ static void unsafe_names_are_refused(void **state)
         struct ks_error err;
 
         config.name = names[i];
-        assert_int_equal(ks_reflector_new(fx->f.kube, &config, &fixture_ops, fx, &fx->reflector,
-                                          &err),
-                         KS_RC_INVALID);
+        assert_int_equal(
+            ks_reflector_new(fx->f.kube, &config, &fixture_ops, fx, &fx->reflector, &err),
+            KS_RC_INVALID);
         config = fixture_config(fx);
         config.ns = names[i];
-        assert_int_equal(ks_reflector_new(fx->f.kube, &config, &fixture_ops, fx, &fx->reflector,
-                                          &err),
-                         KS_RC_INVALID);
+        assert_int_equal(
+            ks_reflector_new(fx->f.kube, &config, &fixture_ops, fx, &fx->reflector, &err),
+            KS_RC_INVALID);
     }
 }
 

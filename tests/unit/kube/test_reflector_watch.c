@@ -35,7 +35,8 @@ static void a_watch_resumes_from_the_last_event(void **state)
     assert_false(fake_asks(&fx->f, "resourceVersionMatch="));
     assert_true(fake_asks(&fx->f, "allowWatchBookmarks=true"));
     assert_int_equal(fake_open(&fx->f)->kind, KS_KUBE_REQUEST_WATCH);
-    /* An open stream may still begin with a refusal, so the first event or a second of peace makes it fresh. */
+    /* An open stream may still begin with a refusal, so the first event or a second of peace makes
+     * it fresh. */
     fake_head(&fx->f);
     fixture_expect(fx, "");
     fake_line(&fx->f, EVENT("MODIFIED", "web", "13"));

@@ -13,15 +13,22 @@
 static void numbers_compare_whatever_their_length(void **state)
 {
     static const char *const ascending[] = {
-        "1", "2", "10", "11", "99", "100", "18446744073709551615", "18446744073709551616",
+        "1",
+        "2",
+        "10",
+        "11",
+        "99",
+        "100",
+        "18446744073709551615",
+        "18446744073709551616",
         "99999999999999999999999999999999999999999",
     };
 
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(ascending); i++) {
         for (size_t j = 0; j < KS_ARRAY_LEN(ascending); j++)
-            assert_int_equal(
-                ks_rv_is_older(ks_str_from(ascending[i]), ks_str_from(ascending[j])), i < j);
+            assert_int_equal(ks_rv_is_older(ks_str_from(ascending[i]), ks_str_from(ascending[j])),
+                             i < j);
     }
 }
 

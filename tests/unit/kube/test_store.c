@@ -34,9 +34,9 @@ static void many_come_and_go(void **state)
     assert_null(ks_store_find(&s, KS_LIT("ns"), KS_LIT("x")));
     assert_null(ks_store_next(&s, &cursor));
     for (unsigned i = 0; i < MANY; i++) {
-        assert_int_equal(ks_store_add(&s, KS_LIT("ns"), number(name, sizeof(name), i),
-                                      KS_LIT("uid"), &record),
-                         KS_RC_OK);
+        assert_int_equal(
+            ks_store_add(&s, KS_LIT("ns"), number(name, sizeof(name), i), KS_LIT("uid"), &record),
+            KS_RC_OK);
         ks_store_set_generation(record, i);
     }
     assert_int_equal(ks_store_add(&s, KS_LIT("ns"), KS_LIT("more"), KS_LIT("u"), &record),
@@ -84,16 +84,20 @@ static void a_key_is_its_two_parts(void **state)
 static void a_version_may_outgrow_its_place(void **state)
 {
     static const char *const versions[] = {
-        "1", "12345678901234567890", "123456789012345678901", "1",
-        "73417144/73417144/73417144/73417144", "", "7",
+        "1",
+        "12345678901234567890",
+        "123456789012345678901",
+        "1",
+        "73417144/73417144/73417144/73417144",
+        "",
+        "7",
     };
     struct ks_store s;
     struct ks_record *record;
 
     (void)state;
     ks_store_init(&s, 1);
-    assert_int_equal(ks_store_add(&s, KS_LIT("ns"), KS_LIT("web"), KS_LIT("u"), &record),
-                     KS_RC_OK);
+    assert_int_equal(ks_store_add(&s, KS_LIT("ns"), KS_LIT("web"), KS_LIT("u"), &record), KS_RC_OK);
     assert_int_equal(record->resource_version.len, 0);
     for (size_t i = 0; i < KS_ARRAY_LEN(versions); i++) {
         assert_int_equal(ks_store_set_rv(record, ks_str_from(versions[i])), KS_RC_OK);
