@@ -76,7 +76,7 @@ struct ks_http_ops {
     void (*on_end)(void *ctx, const struct ks_http_result *result);
 };
 
-/* The name is the caller's own word; the value is checked like the others. */
+/* Both are checked like the others; neither may be empty. */
 struct ks_http_header {
     const char *name;
     struct ks_str value;

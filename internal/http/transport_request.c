@@ -28,6 +28,8 @@
 
 #define HEADER_MAX_BYTES ((size_t)32 << 10)
 #define PATH_MAX_BYTES ((size_t)16 << 10)
+/* 128 groups, and what else an identity can have. */
+#define EXTRA_MAX 256
 #define BODY_MAX_BYTES ((size_t)8 << 20)
 /* libcurl allocates its receive buffer per transfer: small for the many that live long, large for
  * the few lists. */
@@ -96,6 +98,24 @@ static ks_rc check_value(const char *what, struct ks_str value, struct ks_error 
     return KS_RC_OK;
 }
 
+/* A token of RFC 9110. */
+static bool text_is_header_name(const char *text)
+{
+    return text[0] && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "!#$%&'*+-.^_`|~") == strlen(text);
+}
+
+/* libcurl leaves out a header without a value: a request that should act as somebody else would act
+ * as us. */
+static ks_rc check_extra(const struct ks_http_header *header, struct ks_error *err)
+{
+    if (!text_is_header_name(header->name))
+        return ks_fail(err, KS_RC_INVALID, "an extra header has no proper name; nothing was sent");
+    if (header->value.len == 0)
+        return ks_fail(err, KS_RC_INVALID, "%s has no value; nothing was sent", header->name);
+    return check_value(header->name, header->value, err);
+}
+
 static ks_rc request_check(const struct ks_http *http, const struct ks_http_request_config *config,
                            struct ks_error *err)
 {
@@ -117,11 +137,13 @@ static ks_rc request_check(const struct ks_http *http, const struct ks_http_requ
             return rc;
     }
     for (size_t i = 0; i < config->extra_count; i++) {
-        const ks_rc rc = check_value(config->extra[i].name, config->extra[i].value, err);
+        const ks_rc rc = check_extra(&config->extra[i], err);
 
         if (rc)
             return rc;
     }
+    if (config->extra_count > EXTRA_MAX)
+        return ks_fail(err, KS_RC_INVALID, "more than %d extra headers", EXTRA_MAX);
     if (!text_is_method(ks_str_from(config->method)))
         return ks_fail(err, KS_RC_INVALID, "an HTTP method is written in capital letters");
     if (path.len > PATH_MAX_BYTES || !text_is_path(path))

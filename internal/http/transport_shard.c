@@ -22,6 +22,15 @@
  *   5. no timer runs for its own sake: `check` is set for the time at which something may have to
  * be done.
  *
+ * What libcurl 7.88.1 does to HTTP/2, and what is done about it here (each has a test):
+ *   - it keeps received bytes to itself (shard_run_fed_again);
+ *   - it does not send the RST_STREAM of a removed transfer (shard_flush);
+ *   - it runs every transfer for each event (shard_read_briefly);
+ *   - it never sees the end of a body whose last piece both overflowed the transfer's buffer and
+ * ended a TLS record, until the connection has more bytes. A buffer overflows when another transfer
+ * reads the socket: so requests with large bodies have a connection each (ks_http_max_requests),
+ * and a watch has room for a whole record.
+ *
  * Over HTTP/1.1 each request has its own connection: no probe, no retirement, and a lost connection
  * ends its own request only. TCP keepalive, TCP_USER_TIMEOUT and the request's own deadline are
  * what is left there.

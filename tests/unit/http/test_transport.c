@@ -175,6 +175,48 @@ static void refuses_what_could_end_a_header(void **state)
     fixture_free(f);
 }
 
+static void sends_extra_headers_as_they_are(void **state)
+{
+    static const struct ks_http_header good[] = {
+        {"Impersonate-User", {"jane", 4}},
+        {"Impersonate-Group", {"a", 1}},
+        {"Impersonate-Group", {"b", 1}},
+        {"Impersonate-Extra-Acme%2fProject", {"x", 1}},
+    };
+    static const struct ks_http_header bad[] = {
+        {"Impersonate-User", {"", 0}},
+        {"Impersonate-User", {"jane\r\nImpersonate-Group: system:masters", 40}},
+        {"Impersonate-User", {"a\0b", 3}},
+        {"Impersonate-User", {" jane", 5}},
+        {"", {"jane", 4}},
+        {"Impersonate-User: root\r\nX", {"jane", 4}},
+        {"Impersonate User", {"jane", 4}},
+    };
+    struct fixture *f = fixture_new();
+    struct call *c = &f->many[0];
+    struct ks_http_request_config config = call_config(c, KS_HTTP_LANE_REQUEST, "/echo");
+    struct ks_http_request *request = NULL;
+    struct ks_error err;
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(bad); i++) {
+        config.extra = &bad[i];
+        config.extra_count = 1;
+        assert_int_equal(ks_http_start(f->http, &config, &request, &err), KS_RC_INVALID);
+    }
+    assert_null(request);
+    config.extra = good;
+    config.extra_count = KS_ARRAY_LEN(good);
+    call_start_config(f, c, &config);
+    fixture_run_until(f, all_ended, 1);
+    assert_true(call_has(c, "impersonate-user: jane\n"));
+    assert_true(call_has(c, "impersonate-group: a\n"));
+    assert_true(call_has(c, "impersonate-group: b\n"));
+    assert_true(call_has(c, "impersonate-extra-acme%2fproject: x\n"));
+    assert_int_equal(h2server_count(f->server).requests, 1);
+    fixture_free(f);
+}
+
 static void refuses_unusable_configurations(void **state)
 {
     const struct ks_http_config good = {
@@ -304,6 +346,7 @@ int main(void)
         cmocka_unit_test(refuses_an_encoding_that_was_not_asked_for),
         cmocka_unit_test(carries_a_large_body),
         cmocka_unit_test(refuses_what_could_end_a_header),
+        cmocka_unit_test(sends_extra_headers_as_they_are),
         cmocka_unit_test(refuses_unusable_configurations),
         cmocka_unit_test(sends_no_credential_without_tls),
         cmocka_unit_test(ignores_proxies_of_the_environment),
