@@ -8,7 +8,7 @@
  *
  * Invariants:
  *   1. part never holds a newline, and never more than max_line_bytes or KS_LINES_HEAD_BYTES, the
- * larger;
+ *      larger;
  *   2. skipped == 0, or part holds the head of a line of which `skipped` bytes have gone by;
  *   3. whatever a callback returns, the framer stands at the beginning of a line afterwards.
  *

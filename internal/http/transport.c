@@ -12,7 +12,7 @@
  * Invariants:
  *   1. order: of one lane's queue, the request started first is placed first;
  *   2. callbacks of the owner are called with nothing half-done: a request is off all lists when
- * on_end runs;
+ *      on_end runs;
  *   3. a credential goes out over TLS only;
  *   4. the endpoint's own scheme, host and port are the only ones ever contacted (or its proxy's).
  *

@@ -9,11 +9,11 @@
  *
  * Invariants:
  *   1. no byte reaches a header or a URL that could end it: text is checked against visible ASCII
- * (and blanks, in header values) before libcurl, which checks nothing, sees it;
+ *      (and blanks, in header values) before libcurl, which checks nothing, sees it;
  *   2. on_end is the last callback and called once; a cancelled request calls nobody;
  *   3. the state is ENDED while on_end runs, so that cancelling from there is a no-op;
  *   4. the authorization header and the body are wiped before their memory goes back. (libcurl's
- * own copies in its send buffers are out of reach.)
+ *      own copies in its send buffers are out of reach.)
  *
  * Thread: the loop's.
  *

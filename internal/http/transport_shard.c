@@ -9,27 +9,27 @@
  * transport_internal.h for the states.
  *
  * Invariants:
- *   1. libcurl is entered in shard_action only; while it is on the stack (is_in_action) no handle
- * is added to or removed from this CURLM, and no shard is destroyed; what callbacks ask for waits
- * in `cancelled` and in the kick timer;
+ *   1. libcurl is entered in shard_enter only; while it is on the stack (is_in_action) no handle
+ *      is added to or removed from this CURLM, and no shard is destroyed; what callbacks ask for
+ *      waits in `cancelled` and in the kick timer;
  *   2. on_end callbacks run after libcurl has returned, one at a time; after each the shard may be
- * DEAD;
+ *      DEAD;
  *   3. a probe runs only on an OPEN shard over HTTP/2: elsewhere libcurl would open a new
- * connection for it and the answer would prove nothing;
+ *      connection for it and the answer would prove nothing;
  *   4. a RETIRING shard loses its watches one by one, as if the server had ended them, and is
- * destroyed when it is empty or has been silent for the time after which another one would be
- * probed;
+ *      destroyed when it is empty or has been silent for the time after which another one would be
+ *      probed;
  *   5. no timer runs for its own sake: `check` is set for the time at which something may have to
- * be done.
+ *      be done.
  *
  * What libcurl 7.88.1 does to HTTP/2, and what is done about it here (each has a test):
  *   - it keeps received bytes to itself (shard_run_fed_again);
  *   - it does not send the RST_STREAM of a removed transfer (shard_flush);
  *   - it runs every transfer for each event (shard_read_briefly);
  *   - it never sees the end of a body whose last piece both overflowed the transfer's buffer and
- * ended a TLS record, until the connection has more bytes. A buffer overflows when another transfer
- * reads the socket: so requests with large bodies have a connection each (ks_http_max_requests),
- * and a watch has room for a whole record.
+ *     ended a TLS record, until the connection has more bytes. A buffer overflows when another
+ *     transfer reads the socket: so requests with large bodies have a connection each
+ *     (ks_http_max_requests), and a watch has room for a whole record.
  *
  * Over HTTP/1.1 each request has its own connection: no probe, no retirement, and a lost connection
  * ends its own request only. TCP keepalive, TCP_USER_TIMEOUT and the request's own deadline are

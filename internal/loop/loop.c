@@ -9,13 +9,13 @@
  *
  * Invariants:
  *   1. a turn fires each timer that was due when its firing began at most once; a timer started
- * from within a firing waits for the next turn, however short its delay: no timer can starve the
- * sockets;
+ *      from within a firing waits for the next turn, however short its delay: no timer can starve
+ *      the sockets;
  *   2. `posted` is touched under `lock` only, and no task runs under it;
  *   3. the doorbell rings on the empty-to-non-empty edge only; whoever empties the list runs what
- * was in it, so no posted task waits without a ring under way;
+ *      was in it, so no posted task waits without a ring under way;
  *   4. the doorbell is the one handle that keeps uv_run polling; whether the loop has anything left
- * to do is asked with the doorbell left out.
+ *      to do is asked with the doorbell left out.
  *
  * Thread: the one that last entered ks_loop_run or ks_loop_turn; ks_loop_post and ks_loop_quit:
  * any.

@@ -15,9 +15,9 @@
  * Invariants:
  *   1. done is called at most once, only out of the loop, and never after cancel;
  *   2. the process handle is closed only after the child has been reaped: closing it earlier would
- * leave a zombie;
+ *      leave a zombie;
  *   3. the group is killed before it can have gone: as long as the leader is not reaped, or one of
- * its group holds an output open, the number cannot belong to somebody else;
+ *      its group holds an output open, the number cannot belong to somebody else;
  *   4. output is wiped before its memory goes back: it is a credential.
  *
  * Thread: the loop's.
