@@ -124,27 +124,25 @@ static const struct ks_session_ops session_ops = {
     .on_failed = on_failed,
 };
 
-ks_rc ks_feed_new(struct ks_kube *kube, const struct ks_session_config *config,
-                  struct ks_outbox *outbox, struct ks_feed_stats *stats,
-                  const struct ks_feed_ops *ops, void *ctx, struct ks_feed **out,
-                  struct ks_error *err)
+ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops, void *ctx,
+                  struct ks_feed **out, struct ks_error *err)
 {
     struct ks_feed *feed = ks_alloc0(sizeof(*feed));
     ks_rc rc;
 
     if (!feed)
         return ks_fail(err, KS_RC_NOMEM, "no memory for a stream's feed");
-    feed->outbox = ks_outbox_ref(outbox);
-    feed->stats = stats;
+    feed->outbox = ks_outbox_ref(config->outbox);
+    feed->stats = config->stats;
     feed->ops = *ops;
     feed->ctx = ctx;
-    rc = ks_session_new(kube, config, &session_ops, feed, &feed->session, err);
+    rc = ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
     if (rc) {
         feed->outbox = ks_outbox_unref(feed->outbox);
         ks_free(feed);
         return rc;
     }
-    (void)atomic_fetch_add_explicit(&stats->sessions, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&feed->stats->sessions, 1, memory_order_relaxed);
     *out = feed;
     return KS_RC_OK;
 }

@@ -35,10 +35,16 @@ struct ks_feed_stats {
     _Atomic int64_t objects;
 };
 
-KS_MUST_USE ks_rc ks_feed_new(struct ks_kube *kube, const struct ks_session_config *config,
-                              struct ks_outbox *outbox, struct ks_feed_stats *stats,
-                              const struct ks_feed_ops *ops, void *ctx, struct ks_feed **out,
-                              struct ks_error *err);
+/* All borrowed; kube and stats must outlive the feed. */
+struct ks_feed_config {
+    struct ks_kube *kube;
+    const struct ks_session_config *session;
+    struct ks_outbox *outbox;
+    struct ks_feed_stats *stats;
+};
+
+KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops,
+                              void *ctx, struct ks_feed **out, struct ks_error *err);
 /* Ends the session and its informers. Returns NULL; NULL is allowed. */
 struct ks_feed *ks_feed_free(struct ks_feed *feed);
 

@@ -108,15 +108,20 @@ static void on_open(struct ks_task *task)
     static const struct ks_feed_ops ops = {.on_synced = on_feed_synced,
                                            .on_failed = on_feed_failed};
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
-    struct ks_session_config config = {
+    struct ks_session_config session = {
         .max_objects = MAX_OBJECTS,
         .first_answer_ms = FIRST_ANSWER_MS,
     };
+    const struct ks_feed_config config = {
+        .kube = ks_worker_kube(s->worker),
+        .session = &session,
+        .outbox = s->outbox,
+        .stats = ks_worker_feed_stats(s->worker),
+    };
     struct ks_error err = {0};
 
-    config.targets = ks_rpc_request_targets(s->request, &config.target_count);
-    if (ks_feed_new(ks_worker_kube(s->worker), &config, s->outbox, ks_worker_feed_stats(s->worker),
-                    &ops, s, &s->feed, &err))
+    session.targets = ks_rpc_request_targets(s->request, &session.target_count);
+    if (ks_feed_new(&config, &ops, s, &s->feed, &err))
         source_fail(s, &err);
     s->request = ks_rpc_request_free(s->request);
 }

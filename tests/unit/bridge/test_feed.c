@@ -56,15 +56,24 @@ static void on_failed(void *ctx, const struct ks_error *err)
 
 static const struct ks_feed_ops ops = {.on_synced = on_synced, .on_failed = on_failed};
 
+static ks_rc open_feed(struct fixture *f, struct ks_error *err)
+{
+    const struct ks_session_config session = {0};
+    const struct ks_feed_config config = {
+        .session = &session,
+        .outbox = f->outbox,
+        .stats = &f->stats,
+    };
+
+    return ks_feed_new(&config, &ops, f, &f->feed, err);
+}
+
 static void fixture_init(struct fixture *f, size_t max_control)
 {
-    const struct ks_session_config config = {0};
-
     *f = (struct fixture){0};
     fake_session_refuse(NULL);
     assert_int_equal(ks_outbox_new(max_control, on_ring, f, &f->outbox, NULL), KS_RC_OK);
-    assert_int_equal(ks_feed_new(NULL, &config, f->outbox, &f->stats, &ops, f, &f->feed, NULL),
-                     KS_RC_OK);
+    assert_int_equal(open_feed(f, NULL), KS_RC_OK);
     assert_int_equal(f->stats.sessions, 1);
 }
 
@@ -165,15 +174,13 @@ static void the_sessions_end_is_passed_on(void **state)
 
 static void a_refused_session_is_no_feed(void **state)
 {
-    const struct ks_session_config config = {0};
     struct fixture f = {0};
     struct ks_error err = {0};
 
     (void)state;
     assert_int_equal(ks_outbox_new(1, on_ring, &f, &f.outbox, NULL), KS_RC_OK);
     fake_session_refuse("targets: there is none");
-    assert_int_equal(ks_feed_new(NULL, &config, f.outbox, &f.stats, &ops, &f, &f.feed, &err),
-                     KS_RC_INVALID);
+    assert_int_equal(open_feed(&f, &err), KS_RC_INVALID);
     assert_string_equal(err.msg, "targets: there is none");
     assert_null(f.feed);
     fixture_fini(&f);
@@ -181,14 +188,13 @@ static void a_refused_session_is_no_feed(void **state)
 
 static void live(void *ctx)
 {
-    const struct ks_session_config config = {0};
     struct fixture f = {0};
 
     (void)ctx;
     fake_session_refuse(NULL);
     if (ks_outbox_new(10, on_ring, &f, &f.outbox, NULL))
         return;
-    if (!ks_feed_new(NULL, &config, f.outbox, &f.stats, &ops, &f, &f.feed, NULL)) {
+    if (!open_feed(&f, NULL)) {
         fake_target_change(1);
         fake_update(0, "a");
         fake_synced();
