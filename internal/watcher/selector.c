@@ -335,7 +335,7 @@ static bool is_escaped_well(struct ks_str value)
         if (value.ptr[i] != '\\')
             continue;
         i++;
-        if (i == value.len || !strchr("\\,=", value.ptr[i]))
+        if (i == value.len || (value.ptr[i] != '\\' && value.ptr[i] != ',' && value.ptr[i] != '='))
             return false;
     }
     return ks_str_is_utf8(value);

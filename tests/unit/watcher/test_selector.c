@@ -129,6 +129,7 @@ static void field_selectors(void **state)
 
     (void)state;
     check_all(ks_field_selector_check, samples, KS_ARRAY_LEN(samples));
+    assert_int_equal(ks_field_selector_check(KS_LIT("a=\\\0b"), NULL), KS_RC_INVALID);
 }
 
 static void lasting_fields(void **state)
