@@ -11,6 +11,7 @@
  * Meant to be run under ThreadSanitizer, too.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -241,7 +242,7 @@ static void nothing_is_lost_between_threads(void **state)
 static void no_ring_comes_after_close(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < 16; i++) {
         struct bench b;
         struct ks_buf buf;
         pthread_t producer;
@@ -261,11 +262,80 @@ static void no_ring_comes_after_close(void **state)
     }
 }
 
+/* A doorbell that is still being rung when the outbox is closed from another thread. */
+struct long_ring {
+    struct ks_outbox *outbox;
+    _Atomic bool has_begun;
+    _Atomic bool is_closing;
+    _Atomic bool is_closed;
+};
+
+static void on_long_ring(void *ctx)
+{
+    struct long_ring *r = ctx;
+
+    atomic_store(&r->has_begun, true);
+    while (!atomic_load(&r->is_closing))
+        sched_yield();
+    for (unsigned i = 0; i < 10000; i++) /* a close that does not wait would be through by now */
+        sched_yield();
+    assert_false(atomic_load(&r->is_closed));
+}
+
+static void *close_during_ring(void *ctx)
+{
+    struct long_ring *r = ctx;
+
+    while (!atomic_load(&r->has_begun))
+        sched_yield();
+    atomic_store(&r->is_closing, true);
+    ks_outbox_close(r->outbox);
+    atomic_store(&r->is_closed, true);
+    return NULL;
+}
+
+static void close_waits_for_the_ring_in_progress(void **state)
+{
+    struct long_ring r = {0};
+    struct ks_packet *p = control_packet(1);
+    pthread_t closer;
+
+    (void)state;
+    assert_int_equal(ks_outbox_new(10, on_long_ring, &r, &r.outbox, NULL), KS_RC_OK);
+    assert_int_equal(pthread_create(&closer, NULL, close_during_ring, &r), 0);
+    assert_int_equal(ks_outbox_push(r.outbox, p), KS_RC_OK);
+    assert_int_equal(pthread_join(closer, NULL), 0);
+    assert_true(atomic_load(&r.is_closed));
+    p = ks_packet_unref(p);
+    r.outbox = ks_outbox_unref(r.outbox);
+}
+
+static void on_closing_ring(void *ctx)
+{
+    struct ks_outbox **outbox = ctx;
+
+    ks_outbox_close(*outbox);
+}
+
+static void the_doorbell_may_close(void **state)
+{
+    struct ks_outbox *outbox = NULL;
+    struct ks_packet *p = control_packet(1);
+
+    (void)state;
+    assert_int_equal(ks_outbox_new(10, on_closing_ring, &outbox, &outbox, NULL), KS_RC_OK);
+    assert_int_equal(ks_outbox_push(outbox, p), KS_RC_OK);
+    p = ks_packet_unref(p);
+    outbox = ks_outbox_unref(outbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_lost_between_threads),
         cmocka_unit_test(no_ring_comes_after_close),
+        cmocka_unit_test(close_waits_for_the_ring_in_progress),
+        cmocka_unit_test(the_doorbell_may_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
