@@ -16,9 +16,13 @@
 
 #include "kstatus.h"
 
-/* What a completion queue hands back. fn runs on the client's thread. */
+struct ks_client_tag;
+typedef void (*ks_client_tag_fn)(struct ks_client_tag *tag, bool is_ok);
+
+/* What a completion queue hands back. fn runs on the client's thread; atomic, because no sanitizer
+ * sees how gRPC hands it from one thread to the other. */
 struct ks_client_tag {
-    void (*fn)(struct ks_client_tag *tag, bool is_ok);
+    _Atomic(ks_client_tag_fn) fn;
 };
 
 struct kstatus_client {

@@ -12,6 +12,7 @@
  */
 #include "kstatus.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ static void *dispatch(void *arg)
         if (event.type == GRPC_OP_COMPLETE) {
             struct ks_client_tag *tag = event.tag;
 
-            tag->fn(tag, event.success != 0);
+            atomic_load (&tag->fn)(tag, event.success != 0);
         }
     }
 }
@@ -272,12 +273,14 @@ int kstatus_check_health(struct kstatus_client *client, int64_t timeout_ms,
     const struct ks_client_method method = {
         .path = "/grpc.health.v1.Health/Check",
         .answer_type = &grpc__health__v1__health_check_response__descriptor};
-    Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+    Grpc__Health__V1__HealthCheckRequest request;
     const Grpc__Health__V1__HealthCheckResponse *health;
     ProtobufCMessage *answer = NULL;
     bool is_serving;
-    int code = ks_client_call(client, &method, &request.base, timeout_ms, &answer, error);
+    int code;
 
+    grpc__health__v1__health_check_request__init(&request);
+    code = ks_client_call(client, &method, &request.base, timeout_ms, &answer, error);
     if (code != KSTATUS_OK)
         return code;
     health = (const Grpc__Health__V1__HealthCheckResponse *)(void *)answer;

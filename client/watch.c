@@ -18,6 +18,7 @@
 #include "kstatus.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -251,9 +252,9 @@ static void watch_init(struct kstatus_watch *w, struct kstatus_client *client,
     pthread_condattr_t attr;
 
     w->client = client;
-    w->start_tag.fn = on_start;
-    w->read_tag.fn = on_read;
-    w->end_tag.fn = on_status;
+    atomic_store(&w->start_tag.fn, on_start);
+    atomic_store(&w->read_tag.fn, on_read);
+    atomic_store(&w->end_tag.fn, on_status);
     w->details = grpc_empty_slice();
     w->next_sequence = 1;
     w->refs = 1;

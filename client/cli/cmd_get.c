@@ -30,10 +30,12 @@ static ks_rc append_event(struct ks_buf *out, const Kstatus__V1__Event *event)
 
 static ks_rc append_json(struct ks_buf *out, const Kstatus__V1__GetResponse *answer)
 {
-    Kstatus__V1__Synced synced = KSTATUS__V1__SYNCED__INIT;
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
+    Kstatus__V1__Synced synced;
+    Kstatus__V1__Event event;
     ks_rc rc = KS_RC_OK;
 
+    kstatus__v1__synced__init(&synced);
+    kstatus__v1__event__init(&event);
     for (size_t i = 0; !rc && i < answer->n_target_errors; i++) {
         event.event_case = KSTATUS__V1__EVENT__EVENT_TARGET_CHANGE;
         event.target_change = answer->target_errors[i];
@@ -53,9 +55,10 @@ static ks_rc append_json(struct ks_buf *out, const Kstatus__V1__GetResponse *ans
 
 static ks_rc rows_fill(struct ks_rows *rows, const Kstatus__V1__GetResponse *answer)
 {
-    Kstatus__V1__Event synced = KSTATUS__V1__EVENT__INIT;
+    Kstatus__V1__Event synced;
     ks_rc rc = KS_RC_OK;
 
+    kstatus__v1__event__init(&synced);
     for (size_t i = 0; !rc && i < answer->n_target_errors; i++)
         rc = ks_rows_apply_target(rows, answer->target_errors[i]);
     for (size_t i = 0; !rc && i < answer->n_statuses; i++)
@@ -110,12 +113,13 @@ static int print_answer(const struct ks_options *options, const struct ks_target
 
 static int ask(const struct ks_options *options, struct ks_targets *targets)
 {
-    Kstatus__V1__GetRequest request = KSTATUS__V1__GET_REQUEST__INIT;
+    Kstatus__V1__GetRequest request;
     struct kstatus_client *client = ks_dial_open(options);
     Kstatus__V1__GetResponse *answer = NULL;
     struct kstatus_error error;
     int code;
 
+    kstatus__v1__get_request__init(&request);
     if (!client)
         return KS_EXIT_LOST;
     request.targets = targets->list;

@@ -241,10 +241,11 @@ static bool open_view(struct watching *w)
 
 static bool open_stream(struct watching *w)
 {
-    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
+    Kstatus__V1__WatchRequest request;
     struct kstatus_error error;
     struct ks_error err = {0};
 
+    kstatus__v1__watch_request__init(&request);
     w->client = ks_dial_open(w->options);
     if (!w->client)
         return false;

@@ -299,6 +299,7 @@ ks_rc ks_rows_apply(struct ks_rows *rows, const Kstatus__V1__Event *event, int64
     case KSTATUS__V1__EVENT__EVENT_HEARTBEAT:
     case KSTATUS__V1__EVENT__EVENT_OUTCOME:
     case KSTATUS__V1__EVENT__EVENT__NOT_SET:
+    case _KSTATUS__V1__EVENT__EVENT__CASE_IS_INT_SIZE:
     default:
         return KS_RC_OK; /* nothing to show in a table */
     }

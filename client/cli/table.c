@@ -23,6 +23,9 @@
 #define MESSAGE_MIN_WIDTH 24
 #define NAME_MIN_WIDTH 12
 #define GAP 2
+#define MINUTE_S ((int64_t)60)
+#define HOUR_S (60 * MINUTE_S)
+#define DAY_S (24 * HOUR_S)
 #define WIDTH_MIN 40
 /* Lines about targets in trouble: one on a screen lower than this, else so many. */
 #define TROUBLE_HEIGHT 12
@@ -75,16 +78,16 @@ char *ks_age_format(int64_t age_ms, char out[KS_AGE_MAX])
 {
     int64_t s = age_ms < 0 ? 0 : age_ms / 1000;
 
-    if (s < 120)
+    if (s < 2 * MINUTE_S)
         (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "s", s); /* fits, as the others do */
-    else if (s < 600)
-        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "m%" PRId64 "s", s / 60, s % 60);
-    else if (s < 3 * 3600)
-        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "m", s / 60);
-    else if (s < 48 * 3600)
-        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "h", s / 3600);
+    else if (s < 10 * MINUTE_S)
+        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "m%" PRId64 "s", s / MINUTE_S, s % MINUTE_S);
+    else if (s < 3 * HOUR_S)
+        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "m", s / MINUTE_S);
+    else if (s < 2 * DAY_S)
+        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "h", s / HOUR_S);
     else
-        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "d", s / (24 * 3600) % 1000000);
+        (void)snprintf(out, KS_AGE_MAX, "%" PRId64 "d", s / DAY_S % 1000000);
     return out;
 }
 
@@ -119,11 +122,11 @@ static void choose_rows(struct table *t, size_t room)
 {
     t->count = t->total;
     if (room > 0 && t->total > room) {
-        qsort(t->list, t->total, sizeof(t->list[0]), compare_by_weight);
+        qsort(t->list, t->total, sizeof(const void *), compare_by_weight);
         t->count = room - 1; /* one line tells of the rest */
     }
     if (t->count > 0)
-        qsort(t->list, t->count, sizeof(t->list[0]), compare_by_place);
+        qsort(t->list, t->count, sizeof(const void *), compare_by_place);
 }
 
 static void ready_format(const struct ks_row *row, char *out, size_t size)
@@ -414,7 +417,7 @@ ks_rc ks_table_render(const struct ks_rows *rows, const struct ks_table_format *
                       struct ks_buf *out)
 {
     struct table t = {.rows = rows, .format = format, .out = out, .total = ks_rows_count(rows)};
-    KS_CLEANUP(ks_freep) void *list = ks_alloc_array(t.total + 1, sizeof(t.list[0]));
+    KS_CLEANUP(ks_freep) void *list = ks_alloc_array(t.total + 1, sizeof(const void *));
 
     if (!list)
         return KS_RC_NOMEM;

@@ -19,7 +19,7 @@
 
 #include "client/cli/manifest.h"
 
-#define LABEL_MAX_BYTES 1024
+#define LABEL_MAX_BYTES ((size_t)1024)
 #define STRINGS_MAX 6
 
 struct item {

@@ -38,10 +38,13 @@ static void expect_rc(const ProtobufCMessage *message, ks_rc rc)
 
 static void nothing_set_is_nothing_written(void **state)
 {
-    Kstatus__V1__ResourceStatus status = KSTATUS__V1__RESOURCE_STATUS__INIT;
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__Synced synced = KSTATUS__V1__SYNCED__INIT;
+    Kstatus__V1__ResourceStatus status;
+    Kstatus__V1__Event event;
+    Kstatus__V1__Synced synced;
 
+    kstatus__v1__resource_status__init(&status);
+    kstatus__v1__event__init(&event);
+    kstatus__v1__synced__init(&synced);
     (void)state;
     expect(&status.base, "{}");
     event.event_case = KSTATUS__V1__EVENT__EVENT_SYNCED;
@@ -51,8 +54,9 @@ static void nothing_set_is_nothing_written(void **state)
 
 static void a_chosen_zero_is_written(void **state)
 {
-    Kstatus__V1__Cause cause = KSTATUS__V1__CAUSE__INIT;
+    Kstatus__V1__Cause cause;
 
+    kstatus__v1__cause__init(&cause);
     (void)state;
     cause.exit_case = KSTATUS__V1__CAUSE__EXIT_EXIT_CODE;
     expect(&cause.base, "{\"exitCode\":0}");
@@ -60,9 +64,11 @@ static void a_chosen_zero_is_written(void **state)
 
 static void scalars(void **state)
 {
-    Kstatus__V1__WatchOptions options = KSTATUS__V1__WATCH_OPTIONS__INIT;
-    Kstatus__V1__Heartbeat heartbeat = KSTATUS__V1__HEARTBEAT__INIT;
+    Kstatus__V1__WatchOptions options;
+    Kstatus__V1__Heartbeat heartbeat;
 
+    kstatus__v1__watch_options__init(&options);
+    kstatus__v1__heartbeat__init(&heartbeat);
     (void)state;
     options.blind = true;
     options.generated_depth = UINT32_MAX;
@@ -77,8 +83,9 @@ static void scalars(void **state)
 
 static void strings_are_escaped(void **state)
 {
-    Kstatus__V1__Condition c = KSTATUS__V1__CONDITION__INIT;
+    Kstatus__V1__Condition c;
 
+    kstatus__v1__condition__init(&c);
     (void)state;
     c.type = (char *)(uintptr_t) "a\"b\\c\n\t\x1b[31m\x7f";
     c.status = (char *)(uintptr_t) "\xc2\x9b"
@@ -112,8 +119,9 @@ static void timestamps(void **state)
 
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
-        Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+        Google__Protobuf__Timestamp t;
 
+        google__protobuf__timestamp__init(&t);
         t.seconds = rows[i].seconds;
         t.nanos = rows[i].nanos;
         if (rows[i].json)
@@ -146,8 +154,9 @@ static void durations(void **state)
 
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
-        Google__Protobuf__Duration d = GOOGLE__PROTOBUF__DURATION__INIT;
+        Google__Protobuf__Duration d;
 
+        google__protobuf__duration__init(&d);
         d.seconds = rows[i].seconds;
         d.nanos = rows[i].nanos;
         if (rows[i].json)
@@ -171,18 +180,22 @@ static void any_pack(Google__Protobuf__Any *any, const char *url, const Protobuf
 
 static void everything_at_once(void **state)
 {
-    Kstatus__V1__ResourceStatus s = KSTATUS__V1__RESOURCE_STATUS__INIT;
-    Google__Rpc__Status error = GOOGLE__RPC__STATUS__INIT;
-    Google__Rpc__BadRequest bad = GOOGLE__RPC__BAD_REQUEST__INIT;
-    Google__Rpc__BadRequest__FieldViolation violation =
-        GOOGLE__RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
+    Kstatus__V1__ResourceStatus s;
+    Google__Rpc__Status error;
+    Google__Rpc__BadRequest bad;
+    Google__Rpc__BadRequest__FieldViolation violation;
     Google__Rpc__BadRequest__FieldViolation *violations[] = {&violation};
-    Google__Protobuf__Duration duration = GOOGLE__PROTOBUF__DURATION__INIT;
+    Google__Protobuf__Duration duration;
     Google__Protobuf__Any details[2];
     Google__Protobuf__Any *list[] = {&details[0], &details[1]};
     uint32_t ids[] = {1, UINT32_MAX};
     uint8_t bytes[] = {0, 0xff, '{', '}'};
 
+    kstatus__v1__resource_status__init(&s);
+    google__rpc__status__init(&error);
+    google__rpc__bad_request__init(&bad);
+    google__rpc__bad_request__field_violation__init(&violation);
+    google__protobuf__duration__init(&duration);
     (void)state;
     violation.field = (char *)(uintptr_t) "targets[0]";
     violation.description = (char *)(uintptr_t) "none";
@@ -216,9 +229,10 @@ static void everything_at_once(void **state)
 
 static void an_unknown_any_keeps_its_bytes(void **state)
 {
-    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    Google__Protobuf__Any any;
     uint8_t bytes[] = {1, 2, 3};
 
+    google__protobuf__any__init(&any);
     (void)state;
     any.value = (ProtobufCBinaryData){.len = sizeof(bytes), .data = bytes};
     any.type_url = (char *)(uintptr_t) "x.io/some.Thing";
@@ -235,10 +249,11 @@ static void an_unknown_any_keeps_its_bytes(void **state)
 /* Status in Any in Status in Any ...: the only nesting that a peer controls. */
 static void nesting_ends_somewhere(void **state)
 {
-    Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+    Google__Rpc__Status status;
     Google__Protobuf__Any anys[40];
     Google__Protobuf__Any *list[1];
 
+    google__rpc__status__init(&status);
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(anys); i++) {
         any_pack(&anys[i], "type.googleapis.com/google.rpc.Status", &status.base);
@@ -263,9 +278,10 @@ static void run_all(void *ctx)
 
 static void survives_without_memory(void **state)
 {
-    Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+    Google__Rpc__Status status;
     Google__Protobuf__Any any;
 
+    google__rpc__status__init(&status);
     (void)state;
     status.message = (char *)(uintptr_t) "a message that is longer than what fits anywhere at once";
     any_pack(&any, "type.googleapis.com/google.rpc.Status", &status.base);

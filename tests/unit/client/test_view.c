@@ -85,14 +85,20 @@ typedef ks_rc (*event_fn)(struct fixture *f, const Kstatus__V1__Event *event);
 
 static ks_rc with_update(struct fixture *f, const struct seen *seen, event_fn fn)
 {
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__ResourceStatus s = KSTATUS__V1__RESOURCE_STATUS__INIT;
-    Kstatus__V1__ObjectRef object = KSTATUS__V1__OBJECT_REF__INIT;
-    Kstatus__V1__Progress progress = KSTATUS__V1__PROGRESS__INIT;
-    Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-    Google__Rpc__Status error = GOOGLE__RPC__STATUS__INIT;
+    Kstatus__V1__Event event;
+    Kstatus__V1__ResourceStatus s;
+    Kstatus__V1__ObjectRef object;
+    Kstatus__V1__Progress progress;
+    Google__Protobuf__Timestamp time;
+    Google__Rpc__Status error;
     uint32_t id = seen->target_id ? seen->target_id : 3;
 
+    kstatus__v1__event__init(&event);
+    kstatus__v1__resource_status__init(&s);
+    kstatus__v1__object_ref__init(&object);
+    kstatus__v1__progress__init(&progress);
+    google__protobuf__timestamp__init(&time);
+    google__rpc__status__init(&error);
     event.event_case = KSTATUS__V1__EVENT__EVENT_UPDATE;
     event.update = &s;
     s.object = &object;
@@ -126,10 +132,13 @@ static void see(struct fixture *f, struct seen seen)
 
 static ks_rc with_target(struct fixture *f, uint32_t id, int to, const char *message, event_fn fn)
 {
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__TargetChange change = KSTATUS__V1__TARGET_CHANGE__INIT;
-    Google__Rpc__Status cause = GOOGLE__RPC__STATUS__INIT;
+    Kstatus__V1__Event event;
+    Kstatus__V1__TargetChange change;
+    Google__Rpc__Status cause;
 
+    kstatus__v1__event__init(&event);
+    kstatus__v1__target_change__init(&change);
+    google__rpc__status__init(&cause);
     event.event_case = KSTATUS__V1__EVENT__EVENT_TARGET_CHANGE;
     event.target_change = &change;
     change.target_id = id;
@@ -154,11 +163,15 @@ static void trouble(struct fixture *f, uint32_t id, int to, const char *message)
 
 static ks_rc with_simple(struct fixture *f, int event_case, event_fn fn)
 {
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__Synced synced = KSTATUS__V1__SYNCED__INIT;
-    Kstatus__V1__Counts counts = KSTATUS__V1__COUNTS__INIT;
-    Kstatus__V1__Draining draining = KSTATUS__V1__DRAINING__INIT;
+    Kstatus__V1__Event event;
+    Kstatus__V1__Synced synced;
+    Kstatus__V1__Counts counts;
+    Kstatus__V1__Draining draining;
 
+    kstatus__v1__event__init(&event);
+    kstatus__v1__synced__init(&synced);
+    kstatus__v1__counts__init(&counts);
+    kstatus__v1__draining__init(&draining);
     event.event_case = (Kstatus__V1__Event__EventCase)event_case;
     if (event.event_case == KSTATUS__V1__EVENT__EVENT_SYNCED) {
         event.synced = &synced;
@@ -429,9 +442,11 @@ static void a_kind_that_becomes_known_takes_its_row(void **state)
 
 static ks_rc apply_removed(struct fixture *f, const Kstatus__V1__Event *event)
 {
-    Kstatus__V1__Event removed = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__Removed body = KSTATUS__V1__REMOVED__INIT;
+    Kstatus__V1__Event removed;
+    Kstatus__V1__Removed body;
 
+    kstatus__v1__event__init(&removed);
+    kstatus__v1__removed__init(&body);
     body.object = event->update->object;
     removed.event_case = KSTATUS__V1__EVENT__EVENT_REMOVED;
     removed.removed = &body;

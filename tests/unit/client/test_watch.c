@@ -69,10 +69,11 @@ static int teardown(void **state)
 
 static struct kstatus_watch *open_pulled(struct fixture *f)
 {
-    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
+    Kstatus__V1__WatchRequest request;
     struct kstatus_watch *watch = NULL;
     struct kstatus_error error;
 
+    kstatus__v1__watch_request__init(&request);
     assert_int_equal(kstatus_watch_open(f->client, &request, NULL, NULL, &watch, &error),
                      KSTATUS_OK);
     return watch;
@@ -80,11 +81,14 @@ static struct kstatus_watch *open_pulled(struct fixture *f)
 
 static void send_sync(struct fake_call *call, uint64_t sequence)
 {
-    Kstatus__V1__WatchResponse response = KSTATUS__V1__WATCH_RESPONSE__INIT;
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__Synced synced = KSTATUS__V1__SYNCED__INIT;
+    Kstatus__V1__WatchResponse response;
+    Kstatus__V1__Event event;
+    Kstatus__V1__Synced synced;
     Kstatus__V1__Event *events[] = {&event};
 
+    kstatus__v1__watch_response__init(&response);
+    kstatus__v1__event__init(&event);
+    kstatus__v1__synced__init(&synced);
     event.event_case = KSTATUS__V1__EVENT__EVENT_SYNCED;
     event.synced = &synced;
     response.first_sequence = sequence;
@@ -119,13 +123,15 @@ static void expect_end(struct kstatus_watch *watch, int code, const char *messag
 static void sends_the_request_and_reads_in_order(void **state)
 {
     struct fixture *f = *state;
-    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
-    Kstatus__V1__Target target = KSTATUS__V1__TARGET__INIT;
+    Kstatus__V1__WatchRequest request;
+    Kstatus__V1__Target target;
     Kstatus__V1__Target *targets[] = {&target};
     const Kstatus__V1__WatchRequest *seen;
     struct kstatus_watch *watch = NULL;
     struct fake_call *call;
 
+    kstatus__v1__watch_request__init(&request);
+    kstatus__v1__target__init(&target);
     target.target_id = 7;
     request.n_targets = 1;
     request.targets = targets;
@@ -222,10 +228,12 @@ static void counts_events_not_responses(void **state)
     struct fixture *f = *state;
     struct kstatus_watch *watch = open_pulled(f);
     struct fake_call *call = fake_server_accept(f->server);
-    Kstatus__V1__WatchResponse response = KSTATUS__V1__WATCH_RESPONSE__INIT;
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
+    Kstatus__V1__WatchResponse response;
+    Kstatus__V1__Event event;
     Kstatus__V1__Event *events[] = {&event, &event, &event};
 
+    kstatus__v1__watch_response__init(&response);
+    kstatus__v1__event__init(&event);
     response.first_sequence = 1;
     response.n_events = 3;
     response.events = events;
@@ -267,12 +275,13 @@ static void nobody_listening_is_unavailable(void **state)
 {
     struct fake_server *server = fake_server_start(0);
     struct kstatus_client *client = client_for(fake_server_port(server));
-    Kstatus__V1__GetRequest get = KSTATUS__V1__GET_REQUEST__INIT;
+    Kstatus__V1__GetRequest get;
     Kstatus__V1__GetResponse *answer = NULL;
     struct fixture f = {.client = client};
     struct kstatus_error error = {.message = ""};
     struct kstatus_watch *watch;
 
+    kstatus__v1__get_request__init(&get);
     (void)state;
     fake_server_stop(server);
     watch = open_pulled(&f);
@@ -350,6 +359,8 @@ static void the_client_can_go_right_after_its_watches(void **state)
     fake_server_stop(server);
 }
 
+enum manner { HEAR_ALL, HEAR_HOLD, HEAR_CANCEL, HEAR_FREE };
+
 /* What a watch with callbacks has told. */
 struct hearing {
     struct kstatus_watch *watch;
@@ -359,10 +370,10 @@ struct hearing {
     sem_t go; /* lets a held callback go */
     unsigned responses;
     struct kstatus_error end;
-    enum { HEAR_ALL, HEAR_HOLD, HEAR_CANCEL, HEAR_FREE } manner;
+    enum manner manner;
 };
 
-static void hearing_init(struct hearing *h, int manner)
+static void hearing_init(struct hearing *h, enum manner manner)
 {
     memset(h, 0, sizeof(*h));
     h->manner = manner;
@@ -410,9 +421,10 @@ static void hearing_open(struct hearing *h, struct fixture *f)
 {
     const struct kstatus_watch_callbacks callbacks = {
         .size = sizeof(callbacks), .on_response = on_response, .on_end = on_end};
-    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
+    Kstatus__V1__WatchRequest request;
     struct kstatus_error error;
 
+    kstatus__v1__watch_request__init(&request);
     assert_int_equal(kstatus_watch_open(f->client, &request, &callbacks, h, &h->watch, &error),
                      KSTATUS_OK);
     sem_post(&h->opened);
@@ -511,11 +523,14 @@ static void freeing_waits_for_a_running_callback(void **state)
 /* Fills Accepted's text, so that few messages fill all windows. */
 static bool try_send_big(struct fake_call *call, char *text, uint64_t sequence)
 {
-    Kstatus__V1__WatchResponse response = KSTATUS__V1__WATCH_RESPONSE__INIT;
-    Kstatus__V1__Event event = KSTATUS__V1__EVENT__INIT;
-    Kstatus__V1__Accepted accepted = KSTATUS__V1__ACCEPTED__INIT;
+    Kstatus__V1__WatchResponse response;
+    Kstatus__V1__Event event;
+    Kstatus__V1__Accepted accepted;
     Kstatus__V1__Event *events[] = {&event};
 
+    kstatus__v1__watch_response__init(&response);
+    kstatus__v1__event__init(&event);
+    kstatus__v1__accepted__init(&accepted);
     accepted.server_instance = text;
     event.event_case = KSTATUS__V1__EVENT__EVENT_ACCEPTED;
     event.accepted = &accepted;
@@ -575,7 +590,7 @@ static void misuse_is_told(void **state)
 {
     struct fixture *f = *state;
     struct kstatus_watch_callbacks callbacks = {.size = 1, .on_response = on_response};
-    Kstatus__V1__WatchRequest request = KSTATUS__V1__WATCH_REQUEST__INIT;
+    Kstatus__V1__WatchRequest request;
     Kstatus__V1__WatchResponse *response = NULL;
     struct kstatus_client_config config = {.size = sizeof(config)};
     struct kstatus_client *client = NULL;
@@ -583,6 +598,7 @@ static void misuse_is_told(void **state)
     struct hearing h;
     struct fake_call *call;
 
+    kstatus__v1__watch_request__init(&request);
     assert_int_equal(kstatus_client_new(&config, &client, &error), KSTATUS_INVALID_ARGUMENT);
     assert_int_equal(kstatus_client_new(NULL, &client, NULL), KSTATUS_INVALID_ARGUMENT);
     config.address = "localhost:1";
@@ -617,8 +633,9 @@ struct getting {
 static void *get(void *arg)
 {
     struct getting *g = arg;
-    Kstatus__V1__GetRequest request = KSTATUS__V1__GET_REQUEST__INIT;
+    Kstatus__V1__GetRequest request;
 
+    kstatus__v1__get_request__init(&request);
     g->code = kstatus_get(g->client, &request, g->timeout_ms, &g->answer, &g->error);
     return NULL;
 }
@@ -635,10 +652,11 @@ static void get_returns_the_answer(void **state)
 {
     struct fixture *f = *state;
     struct getting g = {.client = f->client, .timeout_ms = -1};
-    Kstatus__V1__GetResponse answer = KSTATUS__V1__GET_RESPONSE__INIT;
+    Kstatus__V1__GetResponse answer;
     struct fake_call *call;
     pthread_t thread;
 
+    kstatus__v1__get_response__init(&answer);
     assert_int_equal(pthread_create(&thread, NULL, get, &g), 0);
     call = fake_server_accept(f->server);
     assert_string_equal(fake_call_method(call), "/kstatus.v1.StatusService/Get");
@@ -694,12 +712,12 @@ static void health_is_serving_or_not(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
-        Grpc__Health__V1__HealthCheckResponse answer =
-            GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+        Grpc__Health__V1__HealthCheckResponse answer;
         struct getting g = {.client = f->client, .timeout_ms = STEP_MS};
         struct fake_call *call;
         pthread_t thread;
 
+        grpc__health__v1__health_check_response__init(&answer);
         assert_int_equal(pthread_create(&thread, NULL, check_health, &g), 0);
         call = fake_server_accept(f->server);
         assert_string_equal(fake_call_method(call), "/grpc.health.v1.Health/Check");
