@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 struct fields {
-    int year, month, day, hour, minute, second, millis;
+    int year, month, day, hour, minute, second, nanos;
     int offset_minutes;
 };
 
@@ -43,17 +43,18 @@ static bool take_date(struct ks_str *s, struct fields *f)
            take_byte(s, '-') && take_digits(s, 2, 2, &f->day);
 }
 
-/* Milliseconds of a fraction of any length; false when the mark is not followed by a digit. */
+/* A fraction of any length, of which nine digits count; false when the mark is not followed by a
+ * digit. */
 static bool take_fraction(struct ks_str *s, struct fields *f)
 {
-    int scale = 100;
+    int scale = 100000000;
 
     if (!take_byte(s, '.') && !take_byte(s, ','))
         return true;
     if (!s->len || s->ptr[0] < '0' || s->ptr[0] > '9')
         return false;
     while (s->len && s->ptr[0] >= '0' && s->ptr[0] <= '9') {
-        f->millis += (s->ptr[0] - '0') * scale;
+        f->nanos += (s->ptr[0] - '0') * scale;
         scale /= 10;
         *s = ks_str_sub(*s, 1, s->len);
     }
@@ -112,17 +113,38 @@ static int64_t days_from_civil(int year, int month, int day)
     return era * 146097 + day_of_era - 719468;
 }
 
-bool ks_rfc3339_parse(struct ks_str text, int64_t *out_wall_ms)
+static bool parse(struct ks_str text, int64_t *out_seconds, int *out_nanos)
 {
     struct fields f = {0};
-    int64_t seconds;
 
     if (!take_date(&text, &f) || !take_byte(&text, 'T') || !take_clock(&text, &f) ||
         !take_zone(&text, &f) || text.len || !fields_are_valid(&f))
         return false;
-    seconds = days_from_civil(f.year, f.month, f.day) * 86400 + f.hour * 3600 + f.minute * 60 +
-              f.second - f.offset_minutes * 60;
-    *out_wall_ms = seconds * 1000 + f.millis;
+    *out_seconds = days_from_civil(f.year, f.month, f.day) * 86400 + f.hour * 3600 + f.minute * 60 +
+                   f.second - f.offset_minutes * 60;
+    *out_nanos = f.nanos;
+    return true;
+}
+
+bool ks_rfc3339_parse(struct ks_str text, int64_t *out_wall_ms)
+{
+    int64_t seconds;
+    int nanos;
+
+    if (!parse(text, &seconds, &nanos))
+        return false;
+    *out_wall_ms = seconds * 1000 + nanos / 1000000;
+    return true;
+}
+
+bool ks_rfc3339_parse_up(struct ks_str text, int64_t *out_wall_ms)
+{
+    int64_t seconds;
+    int nanos;
+
+    if (!parse(text, &seconds, &nanos))
+        return false;
+    *out_wall_ms = seconds * 1000 + (nanos + 999999) / 1000000;
     return true;
 }
 

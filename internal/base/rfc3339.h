@@ -21,6 +21,9 @@
 
 /* Unix time in milliseconds (fractions cut); false when Go would refuse the text. */
 bool ks_rfc3339_parse(struct ks_str text, int64_t *out_wall_ms);
+/* The first millisecond that is not before the time: a clock of milliseconds is before the time
+ * exactly when it is before that. */
+bool ks_rfc3339_parse_up(struct ks_str text, int64_t *out_wall_ms);
 
 #define KS_RFC3339_MAX 32
 /* "2026-11-24T13:46:51.123Z", without the fraction when it is zero; NUL-terminated. Returns out. */

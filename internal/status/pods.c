@@ -157,7 +157,7 @@ static ks_rc unschedulable(const struct ks_subject *subject, const struct ks_con
     int64_t created_ms;
 
     /* Absent, "null" and unreadable: the reference's zero time, the year 1. */
-    if (!ks_rfc3339_parse(text, &created_ms))
+    if (!ks_rfc3339_parse_up(text, &created_ms))
         created_ms = KS_TIME_GO_ZERO_MS;
     if (why.len == 0)
         why = KS_LIT("the scheduler gives no reason");

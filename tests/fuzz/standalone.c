@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a fuzz target over the files of its corpus without libFuzzer, so that every build checks the corpus.
+ * Runs a fuzz target over the files of its corpus without libFuzzer, so that every build checks the
+ * corpus.
  *
  * Fails when the corpus is empty: a target that tests nothing must not pass.
  */

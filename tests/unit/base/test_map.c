@@ -118,7 +118,7 @@ static void lists_keep_order(void **state)
     assert_ptr_equal(ks_list_pop(&a), &links[0]);
     assert_ptr_equal(ks_list_pop(&a), &links[2]);
     KS_LIST_FOREACH(pos, &a)
-        ks_list_remove(pos);
+    ks_list_remove(pos);
     assert_true(ks_list_is_empty(&a));
 }
 

@@ -112,8 +112,11 @@ static void escapes_are_exact(void **state)
     assert_int_equal(ks_buf_append_json(&b, KS_LIT("a\"\\\n\x01\x7f\xc3\xa9")), KS_RC_OK);
     assert_string_equal(b.data, "\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa9\"");
     ks_buf_clear(&b);
-    assert_int_equal(ks_buf_append_json(&b, KS_LIT("\xff" "a\xe2\x82")), KS_RC_OK);
-    assert_string_equal(b.data, "\"\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd\"");
+    assert_int_equal(ks_buf_append_json(&b, KS_LIT("\xff"
+                                                   "a\xe2\x82")),
+                     KS_RC_OK);
+    assert_string_equal(b.data, "\"\xef\xbf\xbd"
+                                "a\xef\xbf\xbd\xef\xbf\xbd\"");
     ks_buf_fini(&b);
 }
 

@@ -85,9 +85,10 @@ static void log_lines_cannot_be_forged(void **state)
 
     (void)state;
     logged(KS_LOG_TEXT, line, sizeof(line));
-    assert_string_equal(line, "time=\"2026-11-24T13:46:51.250Z\" level=\"warn\" msg=\"watch ended\" "
-                              "reason=\"a \\\"b\\\"\\u000a\\u001b[31m\" retry_ms=-5 "
-                              "bad=\"(bytes that are no UTF-8)\"\n");
+    assert_string_equal(line,
+                        "time=\"2026-11-24T13:46:51.250Z\" level=\"warn\" msg=\"watch ended\" "
+                        "reason=\"a \\\"b\\\"\\u000a\\u001b[31m\" retry_ms=-5 "
+                        "bad=\"(bytes that are no UTF-8)\"\n");
     logged(KS_LOG_JSON, line, sizeof(line));
     json = json_loads(line, 0, NULL);
     assert_non_null(json);
@@ -134,8 +135,8 @@ static void levels_have_names(void **state)
 
 static void base64_is_strict(void **state)
 {
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},   {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}};
+    static const char *const pairs[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
     static const char *const bad[] = {"Zg=", "Z", "Zg==Zg==", "Z===", "Zm9v!", "=Zg="};
     struct ks_buf b;
 

@@ -67,6 +67,32 @@ static void reads_what_go_reads(void **state)
     }
 }
 
+static void rounds_up_what_lies_between_milliseconds(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } times[] = {
+        {"1970-01-01T00:00:01Z", 1000},
+        {"1970-01-01T00:00:01.5Z", 1500},
+        {"1970-01-01T00:00:01.001Z", 1001},
+        {"1970-01-01T00:00:01.0010Z", 1001},
+        {"1970-01-01T00:00:01.0010001Z", 1002},
+        {"1970-01-01T00:00:01.000000001Z", 1001},
+        {"1970-01-01T00:00:01.9999999Z", 2000},
+        {"1969-12-31T23:59:59.0005Z", -999},
+        {"1970-01-01T00:00:01.0000000009Z", 1000}, /* Go reads nine digits */
+    };
+    int64_t ms = 1;
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(times); i++) {
+        assert_true(ks_rfc3339_parse_up(ks_str_from(times[i].text), &ms));
+        assert_int_equal(ms, times[i].ms);
+    }
+    assert_false(ks_rfc3339_parse_up(KS_LIT("now"), &ms));
+}
+
 static void what_it_writes_it_reads_back(void **state)
 {
     char text[KS_RFC3339_MAX];
@@ -131,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_go_reads),
+        cmocka_unit_test(rounds_up_what_lies_between_milliseconds),
         cmocka_unit_test(what_it_writes_it_reads_back),
         cmocka_unit_test(a_test_clock_stands_still),
         cmocka_unit_test(backoff_doubles_up_to_its_cap),
