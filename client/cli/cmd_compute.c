@@ -150,7 +150,7 @@ static int read_files(struct computing *c)
 
         if (rc) {
             ks_report_complain("%s", err.msg[0] ? err.msg : ks_rc_text(rc));
-            return rc == KS_RC_NOTFOUND ? KS_EXIT_USAGE : KS_EXIT_BAD;
+            return rc == KS_RC_NOTFOUND || rc == KS_RC_DENIED ? KS_EXIT_USAGE : KS_EXIT_BAD;
         }
     }
     return c->error_count > 0 || c->counts[KS_STATUS_FAILED] > 0 ? KS_EXIT_BAD : KS_EXIT_OK;

@@ -436,6 +436,13 @@ ks_rc ks_manifest_read_fd(int fd, const char *path, const struct ks_manifest_ops
     return rc ? rc : read_any(&r);
 }
 
+static ks_rc open_rc(int errnum)
+{
+    if (errnum == ENOENT)
+        return KS_RC_NOTFOUND;
+    return errnum == EACCES ? KS_RC_DENIED : KS_RC_IO;
+}
+
 ks_rc ks_manifest_read(const char *path, const struct ks_manifest_ops *ops, void *ctx,
                        struct ks_error *err)
 {
@@ -446,7 +453,7 @@ ks_rc ks_manifest_read(const char *path, const struct ks_manifest_ops *ops, void
         return ks_manifest_read_fd(STDIN_FILENO, "standard input", ops, ctx, err);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return ks_fail_errno(err, errno == ENOENT ? KS_RC_NOTFOUND : KS_RC_IO, errno, "%s", path);
+        return ks_fail_errno(err, open_rc(errno), errno, "%s", path);
     rc = ks_manifest_read_fd(fd, path, ops, ctx, err);
     (void)close(fd); /* nothing was written */
     return rc;

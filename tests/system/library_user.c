@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program outside our tree: it has only what is installed. Prints each status of a snapshot, then of a stream until
- * Synced.
+ * A program outside our tree: it has only what is installed. Prints each status of a snapshot, then
+ * of a stream until Synced.
  */
 #include <stdio.h>
 #include <string.h>
