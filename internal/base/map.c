@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 
@@ -44,7 +45,7 @@ static void key_draw(void)
 
         (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
         hash_key[0] = (uint64_t)now.tv_nsec;
-        hash_key[1] = (uint64_t)(uintptr_t)&now;
+        hash_key[1] = (uint64_t)getpid();
     }
 }
 

@@ -120,8 +120,8 @@ static bool parse(struct ks_str text, int64_t *out_seconds, int *out_nanos)
     if (!take_date(&text, &f) || !take_byte(&text, 'T') || !take_clock(&text, &f) ||
         !take_zone(&text, &f) || text.len || !fields_are_valid(&f))
         return false;
-    *out_seconds = days_from_civil(f.year, f.month, f.day) * 86400 + f.hour * 3600 + f.minute * 60 +
-                   f.second - f.offset_minutes * 60;
+    *out_seconds = days_from_civil(f.year, f.month, f.day) * 86400 +
+                   (int64_t)(f.hour * 3600 + f.minute * 60 + f.second - f.offset_minutes * 60);
     *out_nanos = f.nanos;
     return true;
 }

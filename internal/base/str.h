@@ -40,7 +40,7 @@ static inline struct ks_str ks_str_from(const char *text)
 
 static inline bool ks_str_eq(struct ks_str a, struct ks_str b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || (a.ptr && b.ptr && memcmp(a.ptr, b.ptr, a.len) == 0));
 }
 
 static inline bool ks_str_is(struct ks_str a, const char *text)

@@ -312,8 +312,10 @@ static ks_rc http_set_endpoint(struct ks_http *http, const struct endpoint *e, c
                                struct ks_error *err)
 {
     const char *name = tls_name ? tls_name : e->host;
-    size_t path_len = strlen(e->path);
+    size_t path_len;
 
+    assert(e->scheme && e->host && e->path); /* endpoint_parse gave them all */
+    path_len = strlen(e->path);
     if (tls_name && !text_is_name(tls_name))
         return ks_fail(err, KS_RC_CONFIG, "tls-server-name is not a host name");
     while (path_len && e->path[path_len - 1] == '/')

@@ -52,8 +52,10 @@ void ks_request_set_state(struct ks_http_request *request, enum ks_request_state
     if (request->state == KS_REQUEST_QUEUED)
         request->http->lanes[request->lane].queued--;
     request->state = to;
-    if (to == KS_REQUEST_SENT)
+    if (to == KS_REQUEST_SENT) {
+        assert(request->shard);
         request->shard->unanswered++;
+    }
     if (to == KS_REQUEST_QUEUED)
         request->http->lanes[request->lane].queued++;
 }

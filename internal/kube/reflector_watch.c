@@ -371,7 +371,7 @@ static void after_feed(struct ks_reflector *r, struct ks_watch_feed *feed, ks_rc
     if (feed->failure.rc == KS_RC_OK) {
         ks_fail(&err, rc, "a watch event could not be taken in: %s", ks_rc_text(rc));
         r->feed = feed;
-        rc = give_verdict(r, rc == KS_RC_NOMEM ? VERDICT_FAILED : VERDICT_BAD_LINE, &err);
+        (void)give_verdict(r, rc == KS_RC_NOMEM ? VERDICT_FAILED : VERDICT_BAD_LINE, &err);
         r->feed = NULL;
     }
     ks_reflector_follow(r, plan_of(r, feed), &feed->failure);

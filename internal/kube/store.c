@@ -109,7 +109,7 @@ static ks_rc reserve_bucket(struct ks_store *s)
     if (s->count < s->bucket_count)
         return KS_RC_OK;
     s->bucket_count = old.bucket_count ? old.bucket_count * 2 : FIRST_BUCKETS;
-    s->buckets = ks_alloc_array(s->bucket_count, sizeof(*s->buckets));
+    s->buckets = ks_alloc_array(s->bucket_count, sizeof(struct ks_store_node *));
     if (!s->buckets) {
         *s = old;
         return KS_RC_NOMEM;

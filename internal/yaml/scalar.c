@@ -15,6 +15,8 @@
  */
 #include "yaml/scalar.h"
 
+#include <assert.h>
+
 #include "base/base64.h"
 
 /* Longer numbers stay strings. */
@@ -125,10 +127,12 @@ static void write_decimal(char *out, bool is_negative, uint64_t value)
 
 static bool resolve_int(struct ks_str text, char *out)
 {
-    bool is_negative = text.ptr[0] == '-';
+    bool is_negative;
     uint64_t value = 0;
     unsigned base;
 
+    assert(text.len);
+    is_negative = text.ptr[0] == '-';
     if (is_negative || text.ptr[0] == '+')
         text = ks_str_sub(text, 1, text.len);
     base = base_of(&text);
