@@ -139,7 +139,9 @@ static bool accept(struct ks_pursuit *p, struct ks_resource *r)
 {
     struct ks_error err;
 
-    if (!r->is_namespaced && p->target.ns.len) {
+    /* Who types a resource's name as to kubectl may have a namespace set, as there: it is ignored.
+     */
+    if (!r->is_namespaced && p->target.ns.len && !p->target.resource.len) {
         (void)ks_fail(&err, KS_RC_INVALID, /* passed on */
                       "%.*s has no namespaces, but the target names one (%.*s): leave it empty",
                       KS_STR_ARGS(r->kind), KS_STR_ARGS(p->target.ns));
@@ -153,7 +155,7 @@ static bool accept(struct ks_pursuit *p, struct ks_resource *r)
     }
     p->resource = ks_resource_unref(p->resource);
     p->resource = ks_resource_ref(r);
-    p->ns = p->target.ns;
+    p->ns = r->is_namespaced ? p->target.ns : (struct ks_str){.ptr = NULL};
     if (r->is_namespaced && !p->ns.len && p->target.kind == KS_TARGET_OBJECT)
         p->ns = ks_str_from(ks_kube_config_of(p->session->kube)->ns);
     set_phase(p, KS_PURSUIT_RESOLVED);

@@ -89,6 +89,8 @@ class Readme(unittest.TestCase):
     def run_command(self, command, limit_s):
         # The README's server has the default ports; here it got free ones.
         command = command.replace("127.0.0.1:7443", self.server.grpc)
+        if "kstatusd " in command:
+            command += " --listen 127.0.0.1:0 --http 127.0.0.1:0"
         environment = {**os.environ, "HOME": str(self.checkout), "KSTATUS_SERVER": self.server.grpc,
                        "PATH": f"{self.checkout}:{os.environ['PATH']}"}
         return subprocess.run(["timeout", "--preserve-status", "-s", "INT", str(limit_s), "sh", "-c", "exec " + command

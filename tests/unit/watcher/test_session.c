@@ -334,13 +334,21 @@ static void a_pinned_uid_is_the_only_one_that_counts(void **state)
     fixture_fini(&f);
 }
 
+/* The same target, named by its kind. */
+static struct ks_target by_kind(struct ks_target target, const char *kind)
+{
+    target.resource = (struct ks_str){.ptr = NULL};
+    target.object_kind = ks_str_from(kind);
+    return target;
+}
+
 static void scope_is_the_kinds_not_the_callers(void **state)
 {
     const struct ks_target targets[] = {
-        target_object(1, "nodes", "demo", "n"),
+        by_kind(target_object(1, "nodes", "demo", "n"), "Node"),
         target_object(2, "pods", "", "p"), /* the configuration's namespace */
         target_object(3, "nodes", "", "n"),
-        target_selector(4, "nodes", "demo", ""),
+        by_kind(target_selector(4, "nodes", "demo", ""), "Node"),
     };
     struct fixture f;
 
@@ -351,7 +359,7 @@ static void scope_is_the_kinds_not_the_callers(void **state)
     fixture_expect(
         &f, "1 KIND_MISSING invalid argument: Node has no namespaces, but the target names one "
             "(demo): leave it empty\n"
-            "nodes demo/n Unknown InvalidTarget [1]\n"
+            "Node demo/n Unknown InvalidTarget [1]\n"
             "4 KIND_MISSING invalid argument: Node has no namespaces, but the target names one "
             "(demo): leave it empty\n"
             "2 LISTING\n3 LISTING\n");
@@ -359,6 +367,21 @@ static void scope_is_the_kinds_not_the_callers(void **state)
     fake_synced(fake_find("nodes/n"));
     fixture_expect(&f, "Pod default/p NotFound NotFound [2]\n2 SYNCED\n"
                        "Node n NotFound NotFound [3]\n3 SYNCED\nSYNCED Unknown 3\n");
+    fixture_fini(&f);
+}
+
+static void a_typed_name_may_have_a_namespace_too_many(void **state)
+{
+    const struct ks_target targets[] = {target_object(1, "nodes", "demo", "n")};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 1);
+    assert_string_equal(fake_open_informers(), "nodes/n");
+    fixture_expect(&f, "1 LISTING\n");
+    fake_synced(fake_find("nodes/n"));
+    fixture_expect(&f, "Node n NotFound NotFound [1]\n1 SYNCED\nSYNCED InProgress 1\n");
     fixture_fini(&f);
 }
 
@@ -475,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_lagging_watch_does_not_bring_the_old_life_back),
         cmocka_unit_test(a_pinned_uid_is_the_only_one_that_counts),
         cmocka_unit_test(scope_is_the_kinds_not_the_callers),
+        cmocka_unit_test(a_typed_name_may_have_a_namespace_too_many),
         cmocka_unit_test(what_cannot_be_watched_is_refused),
         cmocka_unit_test(unreadable_objects_spoil_themselves_alone),
         cmocka_unit_test(beyond_the_limit_the_session_ends),
