@@ -30,7 +30,8 @@
 /* No bookmark: so long after the last event, and so long after the head. */
 #define SILENCE_EVENT_MS 15000
 #define SILENCE_HEAD_MS 30000
-/* A watch that is refused by an ERROR event looks established until that event is read. */
+/* A watch that is refused by an ERROR event looks established until that event is read. Right after
+ * a sync its state is proven all the same. */
 #define SETTLE_MS 1000
 #define BIG_LINE_BYTES ((size_t)64 << 10)
 
@@ -110,7 +111,7 @@ static void watch_on_head(struct ks_reflector *r)
         ks_reflector_follow(r, probe, NULL);
     else if (r->policy.is_doubted)
         ks_timer_start(&r->timer, KS_WATCH_SHORT_MS);
-    else if (r->source == KS_SOURCE_SYNCING)
+    else if (r->source == KS_SOURCE_SYNCING || r->is_new_sync)
         tell_fresh(r);
     else if (r->source != KS_SOURCE_FRESH)
         ks_timer_start(&r->timer, SETTLE_MS);

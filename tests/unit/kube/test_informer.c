@@ -313,7 +313,7 @@ static void unreadable_objects_stay(void **state)
                             "{\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},"
                             "\"spec\":[1 2]}"));
     fake_head(&w->f);
-    expect(w, "! stale !!web ~db ");
+    expect(w, "! stale !!web ~db fresh ");
 }
 
 static void an_unnamed_object_stops_the_sweep(void **state)
@@ -326,7 +326,7 @@ static void an_unnamed_object_stops_the_sweep(void **state)
     fake_refuse(&w->f, 422, "");
     fake_answer(&w->f, LIST("20", "", OBJECT("web", "12") ",{\"metadata\":7}"));
     fake_head(&w->f);
-    expect(w, "stale +web@12 ! ");
+    expect(w, "stale +web@12 ! fresh ");
     assert_int_equal(ks_informer_count(w->informer), 2);
 }
 
