@@ -37,7 +37,7 @@
 #include "kube/watch_decode.h"
 
 #define SPREAD_MS 1000
-#define CONFIRM_MS 1000
+#define SHORT_MS 1000
 #define POLL_MS 30000
 #define LONG_MS 300000
 #define ABSENT_FIRST_MS 30000
@@ -211,8 +211,8 @@ static int64_t pause_ms_of(struct ks_reflector *r, ks_pause pause,
         break;
     case KS_PAUSE_SPREAD:
         return jitter(SPREAD_MS);
-    case KS_PAUSE_CONFIRM:
-        return CONFIRM_MS + jitter(CONFIRM_MS);
+    case KS_PAUSE_SHORT:
+        return SHORT_MS + jitter(SHORT_MS);
     case KS_PAUSE_BACKOFF:
         return backoff_pause(r, why);
     case KS_PAUSE_POLL:

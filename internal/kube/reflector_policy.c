@@ -76,7 +76,7 @@ static struct ks_plan denied(struct ks_policy *p, ks_next next)
     if (p->denials < UINT8_MAX)
         p->denials++;
     if (p->has_synced && is_first)
-        return plan(next, KS_PAUSE_CONFIRM, KS_TELL_LOST);
+        return plan(next, KS_PAUSE_SHORT, KS_TELL_LOST);
     return plan(next, KS_PAUSE_BACKOFF, KS_TELL_DENIED);
 }
 
@@ -249,6 +249,16 @@ static struct ks_plan watch_invalid(struct ks_policy *p)
     return sync_later();
 }
 
+/* After a restart of the API server this is how most watches learn that it is back, so the backoff
+ * of the outage does not count; but once only, until a watch has brought something. */
+static struct ks_plan history_lost(struct ks_policy *p)
+{
+    bool is_first = p->expirations == 0;
+
+    p->expirations = 1;
+    return plan(KS_NEXT_SYNC, is_first ? KS_PAUSE_SHORT : KS_PAUSE_BACKOFF, KS_TELL_LOST);
+}
+
 static struct ks_plan server_failed(struct ks_policy *p)
 {
     return reaches(&p->server_errors, MAX_SERVER_ERRORS) ? sync_later() : resume_later(p);
@@ -265,10 +275,10 @@ struct ks_plan ks_policy_watch_failed(struct ks_policy *p, const struct ks_kube_
         return result;
     if (failure->is_rv_too_large || is_rv_refused(failure)) {
         p->is_rv_bad = true;
-        return sync_later();
+        return history_lost(p);
     }
     if (failure->rc == KS_RC_GONE)
-        return sync_later();
+        return history_lost(p);
     if (failure->rc == KS_RC_INVALID)
         return watch_invalid(p);
     if (failure->rc == KS_RC_UNAVAILABLE || failure->rc == KS_RC_CONFLICT)
@@ -301,6 +311,7 @@ void ks_policy_watch_healthy(struct ks_policy *p)
     p->unknown_errors = 0;
     p->refusals = 0;
     p->denials = 0;
+    p->expirations = 0;
     p->short_watches = 0;
     p->must_probe = false;
     p->is_doubted = false;

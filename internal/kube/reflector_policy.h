@@ -29,7 +29,7 @@ typedef enum {
 typedef enum {
     KS_PAUSE_NONE,
     KS_PAUSE_SPREAD,  /* up to 1 s: so that watches that ended together do not come back together */
-    KS_PAUSE_CONFIRM, /* 1 to 2 s: before a refusal is believed */
+    KS_PAUSE_SHORT,   /* 1 to 2 s, whatever went before: the server answers, and healing is near */
     KS_PAUSE_BACKOFF, /* the reflector's backoff, or Retry-After when that is longer */
     KS_PAUSE_POLL,    /* 30 s: between lists of what cannot be watched */
     KS_PAUSE_ABSENT,  /* 30 s to 5 min */
@@ -80,6 +80,7 @@ struct ks_policy {
     uint8_t unknown_errors;
     uint8_t refusals;
     uint8_t denials;
+    uint8_t expirations;
     uint8_t short_watches;
     uint8_t bad_lines;
 };

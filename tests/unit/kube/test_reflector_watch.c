@@ -159,6 +159,21 @@ static void expired_history_costs_one_sync(void **state)
     fixture_expect(fx, "stale begin end fresh ");
 }
 
+static void history_that_expires_each_time_is_waited_out(void **state)
+{
+    struct fixture *fx = *state;
+    int64_t took_ms = 0;
+
+    fixture_sync(fx);
+    for (int i = 0; i < 5; i++) {
+        fake_line(&fx->f, ERROR_EVENT("Expired", "410"));
+        took_ms = fake_await_request(&fx->f, 60000);
+        fake_head(&fx->f);
+        fake_line(&fx->f, INITIAL_END("90"));
+    }
+    assert_true(took_ms >= 6400);
+}
+
 static void expired_history_may_be_told_by_the_status(void **state)
 {
     struct fixture *fx = *state;
@@ -675,6 +690,7 @@ int main(void)
         TEST(what_is_not_ours_is_ignored_and_does_not_advance),
         TEST(the_type_may_stand_behind_the_object),
         TEST(expired_history_costs_one_sync),
+        TEST(history_that_expires_each_time_is_waited_out),
         TEST(expired_history_may_be_told_by_the_status),
         cmocka_unit_test(a_refused_position_is_given_up),
         TEST(server_errors_are_waited_out_and_then_doubted),
