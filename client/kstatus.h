@@ -13,6 +13,9 @@
  * one response that was not taken yet, the rest waits at the server (which merges updates of one
  * object and counts them).
  *
+ * Connections are not encrypted: use loopback, a Unix socket, or a network that you trust.
+ * http_proxy is not asked: it is for the web.
+ *
  * Do not fork after kstatus_client_new (a limit of gRPC).
  */
 #ifndef KSTATUS_H
@@ -76,7 +79,8 @@ struct kstatus_watch_callbacks {
     void (*on_end)(void *ctx, const struct kstatus_error *error);
 };
 
-/* With callbacks: they come until on_end. Without (NULL): use kstatus_watch_next. */
+/* With callbacks: they come until on_end, and *out is set before the first one. Without (NULL): use
+ * kstatus_watch_next. */
 KSTATUS_API int kstatus_watch_open(struct kstatus_client *client,
                                    const Kstatus__V1__WatchRequest *request,
                                    const struct kstatus_watch_callbacks *callbacks, void *ctx,

@@ -163,9 +163,9 @@ static void watch_take_in(struct kstatus_watch *w, Kstatus__V1__WatchResponse *r
         callback_finish(w);
     }
     kstatus_watch_response_free(response);
+    /* When freed, the client may be gone soon, and its queue takes no more batches. */
     if (w->is_free_wanted)
-        w->state =
-            WATCH_DRAINED; /* the client may be gone soon, and its queue takes no more batches */
+        w->state = WATCH_DRAINED;
     else
         watch_arm_read(w);
 }
@@ -291,13 +291,13 @@ int kstatus_watch_open(struct kstatus_client *client, const Kstatus__V1__WatchRe
         w->callbacks = *callbacks;
     pthread_mutex_lock(&w->lock);
     has_started = watch_start(w);
+    if (has_started)
+        *out = w; /* before the lock lets the first callback through */
     pthread_mutex_unlock(&w->lock);
-    if (!has_started) {
-        watch_unref(w);
-        return ks_client_fail(error, KSTATUS_INTERNAL, "gRPC refused the call");
-    }
-    *out = w;
-    return KSTATUS_OK;
+    if (has_started)
+        return KSTATUS_OK;
+    watch_unref(w);
+    return ks_client_fail(error, KSTATUS_INTERNAL, "gRPC refused the call");
 }
 
 /* Holds the lock. False when the time is up. */

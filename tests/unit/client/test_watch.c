@@ -364,8 +364,7 @@ enum manner { HEAR_ALL, HEAR_HOLD, HEAR_CANCEL, HEAR_FREE };
 /* What a watch with callbacks has told. */
 struct hearing {
     struct kstatus_watch *watch;
-    sem_t opened; /* the test has set watch */
-    sem_t heard;  /* once per response */
+    sem_t heard; /* once per response */
     sem_t ended;
     sem_t go; /* lets a held callback go */
     unsigned responses;
@@ -377,7 +376,6 @@ static void hearing_init(struct hearing *h, enum manner manner)
 {
     memset(h, 0, sizeof(*h));
     h->manner = manner;
-    assert_int_equal(sem_init(&h->opened, 0, 0), 0);
     assert_int_equal(sem_init(&h->heard, 0, 0), 0);
     assert_int_equal(sem_init(&h->ended, 0, 0), 0);
     assert_int_equal(sem_init(&h->go, 0, 0), 0);
@@ -385,7 +383,6 @@ static void hearing_init(struct hearing *h, enum manner manner)
 
 static void hearing_fini(struct hearing *h)
 {
-    sem_destroy(&h->opened);
     sem_destroy(&h->heard);
     sem_destroy(&h->ended);
     sem_destroy(&h->go);
@@ -398,7 +395,6 @@ static void on_response(void *ctx, const Kstatus__V1__WatchResponse *response)
     assert_non_null(response);
     h->responses++;
     if (h->manner != HEAR_ALL && h->responses == 1) {
-        sem_wait(&h->opened);
         if (h->manner == HEAR_CANCEL)
             kstatus_watch_cancel(h->watch);
         if (h->manner == HEAR_FREE)
@@ -427,7 +423,6 @@ static void hearing_open(struct hearing *h, struct fixture *f)
     kstatus__v1__watch_request__init(&request);
     assert_int_equal(kstatus_watch_open(f->client, &request, &callbacks, h, &h->watch, &error),
                      KSTATUS_OK);
-    sem_post(&h->opened);
 }
 
 static void callbacks_come_in_order_and_end_once(void **state)
@@ -730,6 +725,22 @@ static void health_is_serving_or_not(void **state)
     }
 }
 
+/* While gRPC waits before it connects anew, calls fail at once: whoever wants the stream opens it
+ * again. */
+static struct kstatus_watch *open_until_connected(struct fixture *f)
+{
+    for (;;) {
+        struct kstatus_watch *watch = open_pulled(f);
+        Kstatus__V1__WatchResponse *response = NULL;
+        int code = kstatus_watch_next(watch, 200, &response, NULL);
+
+        if (code == KSTATUS_DEADLINE_EXCEEDED)
+            return watch;
+        assert_int_equal(code, KSTATUS_UNAVAILABLE);
+        kstatus_watch_free(watch);
+    }
+}
+
 static void a_server_that_comes_back_is_found(void **state)
 {
     struct fake_server *server = fake_server_start(0);
@@ -745,7 +756,7 @@ static void a_server_that_comes_back_is_found(void **state)
     fake_call_free(call);
     fake_server_stop(server);
     f.server = fake_server_start(port);
-    watch = open_pulled(&f);
+    watch = open_until_connected(&f);
     call = fake_server_accept(f.server);
     send_sync(call, 1);
     expect_sequence(watch, 1);
