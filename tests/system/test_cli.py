@@ -191,6 +191,8 @@ class WithServer(Bench):
         self.assertEqual(names("-n", "green", "pods"), ["green-0"])
         self.sim.apply(*create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}))
         self.assertRegex(self.kstatus("get", "node/n1").out, r"Current +Node/n1")
+        self.assertRegex(self.kstatus("get", "nodes").out, r"Current +Node/n1")
+        self.assertRegex(self.kstatus("get", "-n", "green", "nodes").out, r"Current +Node/n1")
         self.assertRegex(self.kstatus("get", "-A", "nodes").out, r"Current +Node/n1")
         self.assertEqual(names("deploy", "web", "slow"), ["slow", "web"])
         self.assertEqual(names("deployments.apps/web", "po/web-0"), ["web", "web-0"])
