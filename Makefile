@@ -5,12 +5,14 @@ PRESET  ?= release
 DESTDIR ?=
 PREFIX  ?= /usr/local
 FUZZ_SECONDS ?= 30
+N ?= 50000
+SEED ?= 1
 
 BUILD = build
 NINJA = cmake --build --preset release
 # Warnings are errors where CI is set, as CI systems do.
 
-.PHONY: help deps build demo test test-cluster test-fresh lint format sanitize fuzz bench coverage install clean
+.PHONY: help deps build demo test test-cluster test-fresh verdicts lint format sanitize fuzz bench coverage install clean
 
 help: ## show this list
 	@echo "kstatusd: tells over gRPC whether Kubernetes objects have reached their desired state, and if not, why not."
@@ -48,6 +50,10 @@ test-cluster: ## test against a real control plane (needs Go >= 1.26; the first 
 test-fresh: ## prove `make demo` and `make test` in a bare Debian 12 made by debootstrap (needs root)
 	@scripts/install-deps check
 	@scripts/test-fresh
+
+verdicts: $(BUILD)/.configured ## compare N (50000) verdicts with the reference's, on objects of SEED (needs Go >= 1.26)
+	@scripts/install-deps build test
+	@scripts/verdicts $(N) $(SEED)
 
 lint: ## check format, house rules, shell scripts, clang-tidy, and warnings of clang
 	@scripts/install-deps build test check

@@ -77,7 +77,7 @@ func appendVerdict(out []byte, result *status.Result, err error) []byte {
 	}
 	out = appendEncoded(out, result.Status.String())
 	for _, c := range result.Conditions {
-		for _, field := range []string{c.Type.String(), string(c.Status), c.Reason, c.Message} {
+		for _, field := range []string{string(c.Type), string(c.Status), c.Reason, c.Message} {
 			out = append(out, '\t')
 			out = appendEncoded(out, field)
 		}
