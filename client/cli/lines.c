@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/map.h"
 #include "base/rfc3339.h"
 
 #include "client/cli/rows.h"
@@ -177,6 +178,25 @@ static bool target_is_news(struct ks_lines *lines, const Kstatus__V1__TargetChan
     return is_news;
 }
 
+static uint64_t hash_of(const char *text)
+{
+    return ks_hash(text, strlen(text));
+}
+
+static bool is_said_again(struct ks_lines *lines, const Kstatus__V1__ObjectRef *object,
+                          struct ks_str text)
+{
+    uint64_t id =
+        hash_of(object->kind) + 3 * hash_of(object->namespace_) + 5 * hash_of(object->name);
+    uint64_t hash = ks_hash(text.ptr, text.len);
+    size_t place = (size_t)(id % KS_LINES_REMEMBERED);
+    bool is_again = lines->said[place].object == id && lines->said[place].text == hash;
+
+    lines->said[place].object = id;
+    lines->said[place].text = hash;
+    return is_again;
+}
+
 ks_rc ks_lines_append_event(struct ks_lines *lines, const Kstatus__V1__Event *event,
                             int64_t wall_ms, struct ks_buf *out)
 {
@@ -190,6 +210,9 @@ ks_rc ks_lines_append_event(struct ks_lines *lines, const Kstatus__V1__Event *ev
     rc = append_event(&line, event, lines->targets);
     if (rc || line.len == 0)
         return rc;
+    if (event->event_case == KSTATUS__V1__EVENT__EVENT_UPDATE && event->update->object &&
+        is_said_again(lines, event->update->object, ks_buf_str(&line)))
+        return KS_RC_OK;
     rc = ks_buf_appendf(out, "%s  ", ks_rfc3339_format(wall_ms - wall_ms % 1000, time));
     return rc ? rc : ks_buf_append_str(out, ks_buf_str(&line));
 }

@@ -10,6 +10,7 @@
 #define KS_CLIENT_CLI_LINES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <kstatus/v1/status_service.pb-c.h>
 
@@ -30,12 +31,21 @@ struct ks_line {
 };
 KS_MUST_USE ks_rc ks_line_append(struct ks_buf *out, const struct ks_line *line);
 
+#define KS_LINES_REMEMBERED 1024
+
 struct ks_lines {
     const struct ks_targets *targets;
     bool is_troubled[KS_TARGETS_MAX];
+    /* What was said of an object last, as hashes, in the place that its name falls on: an object
+     * that shares its place with another one may be said again. */
+    struct {
+        uint64_t object;
+        uint64_t text;
+    } said[KS_LINES_REMEMBERED];
 };
 
-/* Appends nothing for events that tell people nothing. */
+/* Appends nothing for events that tell people nothing, as an update whose line would be the one
+ * before of that object again (its ready count or generation changed, say). */
 KS_MUST_USE ks_rc ks_lines_append_event(struct ks_lines *lines, const Kstatus__V1__Event *event,
                                         int64_t wall_ms, struct ks_buf *out);
 

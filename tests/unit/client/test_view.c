@@ -556,6 +556,25 @@ static void lines_of_updates(void **state)
     expect_line(f, with_simple(f, KSTATUS__V1__EVENT__EVENT__NOT_SET, append_line), "");
 }
 
+static void a_line_is_not_said_twice_in_a_row(void **state)
+{
+    struct fixture *f = *state;
+    struct seen s = {.kind = "Deployment", .name = "web", .status = FAILED, .reason = "Why"};
+
+    memset(&lines, 0, sizeof(lines));
+    expect_line(f, with_update(f, &s, append_line), "Failed       Deployment/web -n shop  [Why]\n");
+    expect_line(f, with_update(f, &s, append_line), "");
+    s.name = "api";
+    expect_line(f, with_update(f, &s, append_line), "Failed       Deployment/api -n shop  [Why]\n");
+    s.name = "web";
+    expect_line(f, with_update(f, &s, append_line), "");
+    s.reason = "Other";
+    expect_line(f, with_update(f, &s, append_line),
+                "Failed       Deployment/web -n shop  [Other]\n");
+    s.reason = "Why";
+    expect_line(f, with_update(f, &s, append_line), "Failed       Deployment/web -n shop  [Why]\n");
+}
+
 static void lines_of_targets_tell_trouble_and_its_end(void **state)
 {
     struct fixture *f = *state;
@@ -659,6 +678,7 @@ int main(void)
         WITH_ROWS(draining_is_told),
         cmocka_unit_test(ages),
         WITH_ROWS(lines_of_updates),
+        WITH_ROWS(a_line_is_not_said_twice_in_a_row),
         WITH_ROWS(lines_of_targets_tell_trouble_and_its_end),
         WITH_ROWS(frames_are_painted_over),
         WITH_ROWS(survives_without_memory),
