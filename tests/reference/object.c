@@ -581,7 +581,7 @@ static void set_mood(struct text *t, struct shape *s)
 
 static void set_numbers(struct text *t, struct shape *s)
 {
-    static const int64_t edges[] = {0, -1, INT64_MAX, INT64_MIN + 1, 2147483648};
+    static const int64_t edges[] = {0, -1, INT64_MAX - 1, INT64_MIN + 1, 2147483648};
 
     /* Around 2026, at whole seconds as often as not. */
     s->now_ms = INT64_C(1767225600000) + (int64_t)text_below(t, 366 * 86400) * 1000;
