@@ -11,6 +11,8 @@
 #ifndef KS_STATUS_RULES_H
 #define KS_STATUS_RULES_H
 
+#include <stdarg.h>
+
 #include "status/status.h"
 
 struct ks_subject {
@@ -73,5 +75,16 @@ ks_rc ks_verdict_pass(struct ks_verdict *v, ks_status status, ks_basis basis,
                       const struct ks_condition *from);
 /* Replaces the message (not the emitted condition's). */
 void ks_verdict_say(struct ks_verdict *v, const char *fmt, ...) KS_PRINTF(2, 3);
+/* The same with the arguments of a caller that is variadic itself. */
+void ks_verdict_say_args(struct ks_verdict *v, const char *fmt, va_list args) KS_PRINTF(2, 0);
+/* Profile strict: any status, with the reason and, unless empty, the message given. */
+void ks_verdict_set(struct ks_verdict *v, ks_status status, ks_basis basis, struct ks_str reason,
+                    struct ks_str message);
+
+/* The generations and the progress, as far as they can be read; never fails. */
+void ks_verdict_read_counts(struct ks_verdict *v, struct ks_json_value object,
+                            const struct ks_status_kind *kind);
+/* Group and kind as the object says; both empty when apiVersion is no group/version. */
+struct ks_status_kind ks_status_kind_of(struct ks_json_value object);
 
 #endif

@@ -17,6 +17,7 @@
 #include "json/path.h"
 #include "status/kinds.h"
 #include "status/rules.h"
+#include "status/strict.h"
 
 static const char *const status_names[KS_STATUS_COUNT] = {
     [KS_STATUS_UNSPECIFIED] = "Unspecified", [KS_STATUS_IN_PROGRESS] = "InProgress",
@@ -118,17 +119,24 @@ static const struct kind_row *find_row(struct ks_str group, struct ks_str kind)
 
 /* An apiVersion with two slashes or more makes the whole identity empty, kind included
  * (shared/spec: kstatus 0.5). */
-static const struct kind_row *row_of(struct ks_json_value object)
+struct ks_status_kind ks_status_kind_of(struct ks_json_value object)
 {
-    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
     struct ks_str rest = ks_json_lenient_str(object, "apiVersion", "");
-    struct ks_str group = {0};
+    struct ks_status_kind kind = {0};
 
     if (ks_str_chr(rest, '/') >= 0)
-        (void)ks_str_split(&rest, '/', &group); /* there is a slash, so it splits */
+        (void)ks_str_split(&rest, '/', &kind.group); /* there is a slash, so it splits */
     if (ks_str_chr(rest, '/') >= 0)
-        return NULL;
-    return find_row(group, kind);
+        return (struct ks_status_kind){0};
+    kind.kind = ks_json_lenient_str(object, "kind", "");
+    return kind;
+}
+
+static const struct kind_row *row_of(struct ks_json_value object)
+{
+    struct ks_status_kind kind = ks_status_kind_of(object);
+
+    return find_row(kind.group, kind.kind);
 }
 
 static void read_generations(struct ks_json_value object, struct ks_verdict *out)
@@ -137,6 +145,16 @@ static void read_generations(struct ks_json_value object, struct ks_verdict *out
         ks_json_strict_int(object, "metadata.generation", &out->generation) == KS_LOOKUP_FOUND;
     out->has_observed_generation = ks_json_strict_int(object, "status.observedGeneration",
                                                       &out->observed_generation) == KS_LOOKUP_FOUND;
+}
+
+void ks_verdict_read_counts(struct ks_verdict *v, struct ks_json_value object,
+                            const struct ks_status_kind *kind)
+{
+    const struct kind_row *row = find_row(kind->group, kind->kind);
+
+    read_generations(object, v);
+    if (row)
+        row->progress(object, v);
 }
 
 static ks_rc decide(struct ks_subject *subject, const struct kind_row *row, struct ks_verdict *out,
@@ -193,4 +211,33 @@ ks_rc ks_status_compute_as(struct ks_json_value object, const struct ks_status_k
     };
 
     return compute(&subject, find_row(kind->group, kind->kind), out, err);
+}
+
+const char *ks_profile_text(ks_profile profile)
+{
+    return profile == KS_PROFILE_STRICT ? "strict" : "kstatus";
+}
+
+bool ks_profile_parse(struct ks_str text, ks_profile *out)
+{
+    for (unsigned i = 0; i < KS_PROFILE_COUNT; i++) {
+        if (ks_str_is(text, ks_profile_text((ks_profile)i))) {
+            *out = (ks_profile)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+ks_rc ks_status_compute_profile(ks_profile profile, struct ks_json_value object,
+                                int64_t now_wall_ms, const struct ks_status_context *context,
+                                struct ks_verdict *out, struct ks_error *err)
+{
+    static const struct ks_status_context nothing;
+
+    if (profile == KS_PROFILE_STRICT)
+        return ks_strict_compute(object, now_wall_ms, context ? context : &nothing, out, err);
+    if (context && context->kind)
+        return ks_status_compute_as(object, context->kind, now_wall_ms, out, err);
+    return ks_status_compute(object, now_wall_ms, out, err);
 }

@@ -29,7 +29,7 @@ typedef enum {
     KS_STATUS_CURRENT = 3,
     KS_STATUS_TERMINATING = 4,
     KS_STATUS_NOT_FOUND = 5, /* never computed here: told by who looked */
-    KS_STATUS_UNKNOWN = 6,   /* never computed here: what a failed computation becomes */
+    KS_STATUS_UNKNOWN = 6, /* what a failed computation becomes; computed by profile strict only */
 } ks_status;
 #define KS_STATUS_COUNT 7
 
@@ -56,6 +56,15 @@ struct ks_condition {
     struct ks_str message;
 };
 
+/* Whose rules decide. `kstatus` equals the reference; `strict` says what a user would say who looks
+ * at the object (docs/verdicts.md). */
+typedef enum { KS_PROFILE_KSTATUS, KS_PROFILE_STRICT } ks_profile;
+#define KS_PROFILE_COUNT 2
+
+/* "kstatus", "strict"; never NULL. */
+const char *ks_profile_text(ks_profile profile);
+bool ks_profile_parse(struct ks_str text, ks_profile *out);
+
 #define KS_VERDICT_TEXT_MAX 256
 
 /* Views point into static text, into the document, or into `text`: copy them before the document
@@ -63,7 +72,7 @@ struct ks_condition {
 struct ks_verdict {
     ks_status status;
     ks_basis basis;
-    struct ks_str reason;  /* stable identifier; empty for Current and Terminating */
+    struct ks_str reason;  /* stable identifier; empty for Terminating, and for kstatus' Current */
     struct ks_str message; /* for people; UTF-8, may be untrusted text from the cluster */
     bool has_condition;
     struct ks_condition condition; /* Reconciling=True or Stalled=True, as kstatus emits it */
@@ -99,5 +108,41 @@ struct ks_status_kind {
 KS_MUST_USE ks_rc ks_status_compute_as(struct ks_json_value object,
                                        const struct ks_status_kind *kind, int64_t now_wall_ms,
                                        struct ks_verdict *out, struct ks_error *err);
+
+/* What may be known, or not. */
+typedef enum { KS_FACT_UNKNOWN, KS_FACT_NO, KS_FACT_YES } ks_fact;
+
+/* Something bad that stands beside the object: borrowed views. */
+struct ks_status_evidence {
+    struct ks_str reason;
+    struct ks_str message; /* may be empty */
+    int64_t since_ms;      /* 0: unknown */
+};
+
+/*
+ * What profile strict would like to know and the object does not say. The zero value knows nothing:
+ * that is how it is offline. Profile kstatus looks at `kind` alone.
+ */
+struct ks_status_context {
+    const struct ks_status_kind *kind; /* where it was read; NULL: as the object says */
+    int64_t first_seen_ms;          /* graces without a time of their own start here; 0: unknown */
+    int64_t unschedulable_grace_ms; /* 0: 15 s, as the reference */
+    ks_fact declares_status;        /* whether its CRD has the status subresource */
+    bool siblings_have_ready;       /* two others of the kind or more carry a Ready condition */
+    /* The Pod of the newest revision that failed first, of a workload; the Warning event of a
+     * Service's load balancer; NULL: none, or not known. */
+    const struct ks_status_evidence *failure;
+    ks_fact pod_ready_since_roll; /* whether any Pod of the newest revision has been Ready */
+    ks_fact last_job_known;       /* of a CronJob */
+    ks_fact waits_for_consumer;   /* a claim's class binds late, and no Pod uses the claim */
+    bool may_lack_address;        /* an Ingress without address counts as Current after 5 min */
+};
+
+/* The same under any profile. context may be NULL. Profile strict fails with KS_RC_NOMEM only; its
+ * recheck_at_ms is the time at which the first of its graces is over. */
+KS_MUST_USE ks_rc ks_status_compute_profile(ks_profile profile, struct ks_json_value object,
+                                            int64_t now_wall_ms,
+                                            const struct ks_status_context *context,
+                                            struct ks_verdict *out, struct ks_error *err);
 
 #endif

@@ -97,3 +97,21 @@ void ks_verdict_say(struct ks_verdict *v, const char *fmt, ...)
     write_text(v, fmt, args);
     va_end(args);
 }
+
+void ks_verdict_say_args(struct ks_verdict *v, const char *fmt, va_list args)
+{
+    write_text(v, fmt, args);
+}
+
+void ks_verdict_set(struct ks_verdict *v, ks_status status, ks_basis basis, struct ks_str reason,
+                    struct ks_str message)
+{
+    v->status = status;
+    v->basis = basis;
+    v->reason = reason;
+    v->has_condition = false;
+    if (message.len > 0)
+        v->message = message;
+    if (status == KS_STATUS_IN_PROGRESS || status == KS_STATUS_FAILED)
+        set_condition(v, reason, v->message);
+}
