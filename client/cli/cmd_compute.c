@@ -104,7 +104,8 @@ static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
         c->options->has_now ? c->options->now_ms : ks_clock_real.wall_ms(&ks_clock_real);
     struct ks_verdict verdict;
     struct ks_error why = {0};
-    ks_rc rc = ks_status_compute(object, now_ms, &verdict, &why);
+    ks_rc rc =
+        ks_status_compute_profile(c->options->profile, object, now_ms, NULL, &verdict, &why);
 
     (void)place; /* the line carries the object's name */
     if (rc == KS_RC_NOMEM)
@@ -185,7 +186,8 @@ const struct ks_command ks_cmd_compute = {
             "  -o, --output table|json   json: one line per object, in order, with apiVersion,\n"
             "                            kind, namespace, name, and status, reason and message,\n"
             "                            or error\n"
-            "      --profile kstatus     the rules to use; this version has one set\n"
+            "      --profile NAME        the rules: kstatus (default), or strict, which also tells\n"
+            "                            failures and waits that kstatus does not see\n"
             "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
             "  -h, --help                show this\n"
             "\n"

@@ -93,9 +93,8 @@ static ks_rc take_timeout(struct ks_options *o, const char *value, struct ks_err
 
 static ks_rc take_profile(struct ks_options *o, const char *value, struct ks_error *err)
 {
-    (void)o; /* there is but one */
-    if (strcmp(value, "kstatus") != 0)
-        return ks_fail(err, KS_RC_INVALID, "there is no profile '%s'; this version has 'kstatus'",
+    if (!ks_profile_parse(ks_str_from(value), &o->profile))
+        return ks_fail(err, KS_RC_INVALID, "there is no profile '%s'; there are kstatus and strict",
                        value);
     return KS_RC_OK;
 }

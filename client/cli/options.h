@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "status/status.h"
 
 #define KS_OPTIONS_FILES_MAX 256
 #define KS_DEFAULT_SERVER "127.0.0.1:7443"
@@ -43,6 +44,7 @@ struct ks_options {
     int64_t timeout_ms; /* -1: not given */
     int64_t now_ms;     /* wall time; only when has_now */
     bool has_now;
+    ks_profile profile;
     bool wants_help;
     char **args; /* what is no option, in order */
     size_t arg_count;
