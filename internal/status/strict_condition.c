@@ -191,7 +191,7 @@ bool ks_strict_condition_fails(const struct ks_strict_condition *c)
 
     if (reason.is_failing || ks_str_is(c->severity, "Error"))
         return true;
-    return !reason.is_excused && !reason.is_moving && speaks_of_failure(c->message);
+    return !reason.is_excused && speaks_of_failure(c->message);
 }
 
 void ks_strict_condition_positive(struct ks_strict *s, const struct ks_strict_condition *c,

@@ -9,10 +9,38 @@
 #include "status/strict.h"
 
 #include "json/path.h"
+#include "status/strict_words.h"
 
 #define PARENTS_MAX 64
 
 static const char *const answers[] = {"Accepted", "Programmed", "ResolvedRefs"};
+
+/* False is a refusal, unless the reason says that the controller is at it. */
+static void judge_answer(struct ks_strict *s, const struct ks_strict_condition *c)
+{
+    struct ks_phrase reason = ks_phrase_read(c->reason);
+    struct ks_finding finding =
+        ks_strict_condition_finding(c, KS_STATUS_IN_PROGRESS, KS_BASIS_KIND_RULE);
+
+    if (c->truth == KS_TRUTH_TRUE)
+        finding.status = KS_STATUS_CURRENT;
+    if (c->truth == KS_TRUTH_FALSE && (reason.is_failing || !reason.is_moving)) {
+        finding.status = KS_STATUS_FAILED;
+        finding.grace_ms = KS_STRICT_GRACE_MS;
+    }
+    ks_strict_condition_tell(s, c, &finding);
+}
+
+static void judge_conflict(struct ks_strict *s, struct ks_json_value list)
+{
+    struct ks_strict_condition c;
+    struct ks_finding finding;
+
+    if (!ks_strict_condition_find(s, list, "Conflicted", &c) || c.truth != KS_TRUTH_TRUE)
+        return;
+    finding = ks_strict_condition_finding(&c, KS_STATUS_FAILED, KS_BASIS_KIND_RULE);
+    ks_strict_condition_tell(s, &c, &finding);
+}
 
 /* False when the list has none of the answers. */
 static bool judge_list(struct ks_strict *s, struct ks_json_value list)
@@ -24,28 +52,10 @@ static bool judge_list(struct ks_strict *s, struct ks_json_value list)
         if (!ks_strict_condition_find(s, list, answers[i], &c))
             continue;
         found = true;
-        if (ks_strict_condition_outdated(s, &c))
-            continue;
-        if (c.truth == KS_TRUTH_FALSE && !ks_str_is(c.reason, "Pending")) {
-            struct ks_finding finding =
-                ks_strict_condition_finding(&c, KS_STATUS_FAILED, KS_BASIS_KIND_RULE);
-
-            finding.grace_ms = KS_STRICT_GRACE_MS;
-            ks_strict_condition_tell(s, &c, &finding);
-        } else {
-            struct ks_finding finding = ks_strict_condition_finding(
-                &c, c.truth == KS_TRUTH_TRUE ? KS_STATUS_CURRENT : KS_STATUS_IN_PROGRESS,
-                KS_BASIS_KIND_RULE);
-
-            ks_strict_condition_tell(s, &c, &finding);
-        }
+        if (!ks_strict_condition_outdated(s, &c))
+            judge_answer(s, &c);
     }
-    if (ks_strict_condition_find(s, list, "Conflicted", &c) && c.truth == KS_TRUTH_TRUE) {
-        struct ks_finding finding =
-            ks_strict_condition_finding(&c, KS_STATUS_FAILED, KS_BASIS_KIND_RULE);
-
-        ks_strict_condition_tell(s, &c, &finding);
-    }
+    judge_conflict(s, list);
     return found;
 }
 

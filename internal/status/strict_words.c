@@ -53,7 +53,7 @@ static const char *const positive_last[] = {
     "ready",       "available",   "healthy",    "succeeded",   "completed", "complete",
     "synced",      "deployed",    "installed",  "programmed",  "accepted",  "valid",
     "resolved",    "applied",     "reconciled", "provisioned", "bound",     "configured",
-    "initialized", "established", NULL};
+    "initialized", "established", "success",    NULL};
 static const char *const bad_speech[] = {"error", "failed", "failure", "cannot", "invalid", NULL};
 
 static const char *const *const lists[KS_WORDS_COUNT] = {

@@ -113,7 +113,7 @@ class WithoutServer(unittest.TestCase):
             (["compute"], "compute needs objects"),
             (["compute", "-f", "/nonexistent"], "/nonexistent: No such file or directory"),
             (["get", "-f", "/nonexistent"], "/nonexistent: No such file or directory"),
-            (["compute", "-f", "-", "--profile", "strict"], "there is no profile 'strict'"),
+            (["compute", "-f", "-", "--profile", "other"], "there is no profile 'other'"),
         ]:
             with self.subTest(arguments=arguments):
                 done = kstatus(*arguments, server="127.0.0.1:1")

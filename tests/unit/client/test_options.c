@@ -123,7 +123,7 @@ static void what_is_wrong_is_said(void **state)
         {"watch -o yaml", "--output: 'yaml' is neither table nor json"},
         {"watch --for soon", "--for: 'soon' is no duration"},
         {"compute --now today", "--now: 'today' is no time"},
-        {"compute --profile strict", "there is no profile 'strict'"},
+        {"compute --profile other", "there is no profile 'other'"},
         {"get --namespace=", "--namespace: the value is empty"},
         {"get --se x", "`--se` is not an option"},
     };
