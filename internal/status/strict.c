@@ -231,9 +231,11 @@ static void check_silence(struct ks_strict *s)
         return;
     }
     if (s->context->declares_status == KS_FACT_NO)
-        ks_strict_current(s, "", "The object's kind declares no status");
-    else
-        ks_strict_find(s, &finding, "The object's controller has not reported any status yet");
+        finding = (struct ks_finding){.status = KS_STATUS_CURRENT, .basis = KS_BASIS_ASSUMED};
+    ks_strict_find(s, &finding,
+                   finding.status == KS_STATUS_CURRENT
+                       ? "Assumed: the object's kind declares no status"
+                       : "The object's controller has not reported any status yet");
 }
 
 /* Other objects of the kind carry Ready: this one will. */

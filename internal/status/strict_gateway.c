@@ -15,7 +15,8 @@
 
 static const char *const answers[] = {"Accepted", "Programmed", "ResolvedRefs"};
 
-/* False is a refusal, unless the reason says that the controller is at it. */
+/* False is a refusal, unless the reason ends in a moving word (Pending, ProgrammingInProgress):
+ * NoMatchingParent moves nothing. */
 static void judge_answer(struct ks_strict *s, const struct ks_strict_condition *c)
 {
     struct ks_phrase reason = ks_phrase_read(c->reason);
@@ -24,7 +25,7 @@ static void judge_answer(struct ks_strict *s, const struct ks_strict_condition *
 
     if (c->truth == KS_TRUTH_TRUE)
         finding.status = KS_STATUS_CURRENT;
-    if (c->truth == KS_TRUTH_FALSE && (reason.is_failing || !reason.is_moving)) {
+    if (c->truth == KS_TRUTH_FALSE && !ks_word_in(&reason.last, KS_WORDS_MOVING)) {
         finding.status = KS_STATUS_FAILED;
         finding.grace_ms = KS_STRICT_GRACE_MS;
     }
