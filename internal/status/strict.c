@@ -171,20 +171,27 @@ static void check_deletion(struct ks_strict *s)
                        KS_STR_ARGS(ks_str_cut_utf8(since, 40)));
 }
 
+static void tell_malformed(struct ks_strict *s, const char *reason, const char *what)
+{
+    const struct ks_finding finding = {
+        .status = KS_STATUS_UNKNOWN, .basis = KS_BASIS_ASSUMED, .reason = ks_str_from(reason)};
+
+    ks_strict_find(s, &finding, "%s is not a map", what);
+}
+
 static void check_form(struct ks_strict *s)
 {
-    const struct ks_finding finding = {.status = KS_STATUS_UNKNOWN,
-                                       .basis = KS_BASIS_ASSUMED,
-                                       .reason = KS_LIT("StatusMalformed")};
     struct ks_json_value status = ks_json_get(s->object, "status");
     ks_json_type type = ks_json_type_of(status);
 
-    if (type == KS_JSON_MAP) {
+    if (ks_json_type_of(s->object) != KS_JSON_MAP) {
+        tell_malformed(s, "ObjectMalformed", "What should be a Kubernetes object");
+    } else if (type == KS_JSON_MAP) {
         s->status = status;
         if (ks_json_type_of(ks_json_get(status, "conditions")) == KS_JSON_LIST)
             s->conditions = ks_json_get(status, "conditions");
     } else if (type != KS_JSON_ABSENT && type != KS_JSON_NULL) {
-        ks_strict_find(s, &finding, "status is not a map");
+        tell_malformed(s, "StatusMalformed", "The object's status");
     }
 }
 

@@ -40,7 +40,7 @@ static void check_pods(struct ks_strict *s)
         .grace_ms = KS_STRICT_POD_GRACE_MS,
     };
 
-    if (!failure || s->context->pod_ready_since_roll == KS_FACT_YES)
+    if (!failure)
         return;
     finding.reason = failure->reason;
     finding.message = failure->message;
@@ -139,7 +139,8 @@ void ks_strict_deployment(struct ks_strict *s)
 
     check_deadline(s);
     check_replica_failure(s);
-    check_pods(s);
+    if (s->context->pod_ready_since_roll != KS_FACT_YES)
+        check_pods(s);
     if (r.updated < r.wanted && !is_only_scaling(s, &r))
         ks_strict_progress(s, is_paused ? "Paused" : "LessUpdated",
                            "%" PRId64 " of %" PRId64 " replicas updated%s", r.updated, r.wanted,
@@ -158,7 +159,6 @@ void ks_strict_replica_set(struct ks_strict *s)
     struct replicas r = replicas_of(s);
 
     check_replica_failure(s);
-    check_pods(s);
     if (r.available < r.wanted)
         ks_strict_progress(s, "LessAvailable", "%" PRId64 " of %" PRId64 " replicas available",
                            r.available, r.wanted);
