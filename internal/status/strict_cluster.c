@@ -35,13 +35,30 @@ void ks_strict_static(struct ks_strict *s)
     ks_strict_current(s, "", "Objects of this kind are in force as soon as they exist");
 }
 
+/* The first DisruptionAllowed that tells an error, else the first one; false when there is none. */
+static bool find_disruption(const struct ks_strict *s, struct ks_strict_condition *out)
+{
+    struct ks_strict_condition c;
+
+    for (struct ks_json_value at = ks_json_first(s->conditions); !ks_json_is_absent(at);
+         at = ks_json_next(at)) {
+        if (ks_str_is(ks_json_lenient_str(at, "reason", ""), "SyncFailed") &&
+            ks_strict_condition_read(s, s->conditions, at, &c) &&
+            ks_str_is(c.type, "DisruptionAllowed") && c.truth == KS_TRUTH_FALSE) {
+            *out = c;
+            return true;
+        }
+    }
+    return find(s, "DisruptionAllowed", out);
+}
+
 void ks_strict_disruption_budget(struct ks_strict *s)
 {
     struct ks_strict_condition c;
 
     if (ks_json_count(s->status) == 0)
         ks_strict_progress(s, "NotObserved", "The budget has not been computed yet");
-    else if (!find(s, "DisruptionAllowed", &c))
+    else if (!find_disruption(s, &c))
         ks_strict_current(s, "", "The budget is computed");
     else if (ks_strict_condition_outdated(s, &c))
         return;
@@ -59,19 +76,25 @@ static void tell_terminating(struct ks_strict *s)
     ks_strict_find(s, &finding, "Its objects are being deleted");
 }
 
+/* Whether the API server has refused the definition; *out says why. */
+static bool is_refused(const struct ks_strict *s, struct ks_strict_condition *out)
+{
+    if (find(s, "NamesAccepted", out) && out->truth == KS_TRUTH_FALSE)
+        return true;
+    return find(s, "Established", out) && out->truth == KS_TRUTH_FALSE && out->reason.len > 0 &&
+           !ks_str_is(out->reason, "Installing");
+}
+
 void ks_strict_resource_definition(struct ks_strict *s)
 {
     struct ks_strict_condition c;
 
     if (is_true(s, "Terminating", &c))
         tell_terminating(s);
-    else if (find(s, "NamesAccepted", &c) && c.truth == KS_TRUTH_FALSE)
+    else if (is_refused(s, &c))
         fail_by(s, &c, 0);
     else if (is_true(s, "Established", &c))
         ks_strict_current(s, "", "The definition is established");
-    else if (find(s, "Established", &c) && c.truth == KS_TRUTH_FALSE && c.reason.len > 0 &&
-             !ks_str_is(c.reason, "Installing"))
-        fail_by(s, &c, 0);
     else
         ks_strict_progress(s, "Installing", "The definition is not established yet");
 }

@@ -82,7 +82,7 @@ const char *ks_truth_text(ks_truth truth)
     case KS_TRUTH_NONE:
         break;
     }
-    return "without status";
+    return "neither True nor False";
 }
 
 static bool is_old(const struct ks_strict *s, struct ks_json_value condition)
@@ -199,9 +199,7 @@ void ks_strict_condition_positive(struct ks_strict *s, const struct ks_strict_co
 {
     struct ks_finding finding = ks_strict_condition_finding(c, KS_STATUS_CURRENT, basis);
 
-    if (c->truth == KS_TRUTH_NONE)
-        return;
-    if (c->truth == KS_TRUTH_UNKNOWN)
+    if (c->truth == KS_TRUTH_UNKNOWN || c->truth == KS_TRUTH_NONE)
         finding.status = KS_STATUS_IN_PROGRESS;
     if (c->truth == KS_TRUTH_FALSE) {
         finding.status = ks_strict_condition_fails(c) ? KS_STATUS_FAILED : KS_STATUS_IN_PROGRESS;
