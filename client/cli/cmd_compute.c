@@ -174,28 +174,27 @@ static int run(const struct ks_options *options)
 const struct ks_command ks_cmd_compute = {
     .name = "compute",
     .summary = "compute the status of objects in files, without a server",
-    .help =
-        "Usage: kstatus compute [OPTION]... -f FILE\n"
-        "\n"
-        "Computes the status of the objects in a file, without server and cluster: the\n"
-        "objects must bring their status, as `kubectl get -o json` prints it. The file may\n"
-        "be YAML (many documents), JSON, a list, or one JSON object per line; lists and\n"
-        "lines may be of any number.\n"
-        "\n"
-        "  -f, --filename FILE       what to read; - is standard input; may be repeated\n"
-        "  -o, --output table|json   json: one line per object, in order, with apiVersion,\n"
-        "                            kind, namespace, name, and status, reason and message,\n"
-        "                            or error\n"
-        "      --profile NAME        the rules: kstatus (default), or strict, which also\n"
-        "                            tells failures and waits that kstatus does not see\n"
-        "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
-        "  -h, --help                show this\n"
-        "\n"
-        "Exit status: 0 when no object is Failed; 1 when one is, or one cannot be read;\n"
-        "2 for a wrong command line.\n"
-        "\n"
-        "  kubectl get deploy,sts -A -o json | kstatus compute -f -\n"
-        "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n",
+    .help = "Usage: kstatus compute [OPTION]... -f FILE\n"
+            "\n"
+            "Computes the status of the objects in a file, without server and cluster: the\n"
+            "objects must bring their status, as `kubectl get -o json` prints it. The file may\n"
+            "be YAML (many documents), JSON, a list, or one JSON object per line; lists and\n"
+            "lines may be of any number.\n"
+            "\n"
+            "  -f, --filename FILE       what to read; - is standard input; may be repeated\n"
+            "  -o, --output table|json   json: one line per object, in order, with apiVersion,\n"
+            "                            kind, namespace, name, and status, reason and message,\n"
+            "                            or error\n"
+            "      --profile NAME        the rules: kstatus (default), or strict, which also\n"
+            "                            tells failures and waits that kstatus does not see\n"
+            "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
+            "  -h, --help                show this\n"
+            "\n"
+            "Exit status: 0 when no object is Failed; 1 when one is, or one cannot be read;\n"
+            "2 for a wrong command line.\n"
+            "\n"
+            "  kubectl get deploy,sts -A -o json | kstatus compute -f -\n"
+            "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n",
     .options = KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_COMPUTE,
     .run = run,
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The verdict on one object: has it reached its desired state, and if not, why not. Pure: a
- * document and a time in, a value out; no I/O, no clock, no allocation of its own.
+ * document and a time in, a value out; no I/O, no clock, and but for one case no allocation of its
+ * own: profile `strict` parses the annotation in which an autoscaler of autoscaling/v1 has its
+ * conditions.
  *
  * Profile `kstatus`: status, and the emitted condition's type, status and reason equal the
  * reference's (fluxcd/cli-utils v1.3.0, pkg/kstatus/status) for every object; shared/spec kstatus 1
