@@ -17,7 +17,7 @@ def tracked(*patterns):
         return [ROOT / name for name in names if (ROOT / name).is_file()]
     found = set()
     for pattern in patterns:
-        found.update(p for p in ROOT.rglob(pattern) if "build" not in p.relative_to(ROOT).parts[:1])
+        found.update(p for p in ROOT.rglob(pattern) if p.is_file() and p.relative_to(ROOT).parts[0] != "build")
     return sorted(found)
 
 
