@@ -133,7 +133,7 @@ static const struct field stateful_set_status[] = {
     COUNT("replicas"),
     COUNT("readyReplicas"),
     COUNT("currentReplicas"),
-    COUNT("updatedReplicas"),
+    {.key = "updatedReplicas", .form = FORM_COUNT, .absent = 100},
     WORD("currentRevision", "db-1", "db-1", "db-1", "db-2", ""),
     WORD("updateRevision", "db-1", "db-1", "db-1", "db-2", ""),
     END,
@@ -412,7 +412,7 @@ static void write_created(struct text *t, const struct shape *s)
     } zones[] = {{"Z", 0},         {"Z", 0},         {"Z", 0},         {"+00:00", 0},
                  {"-00:00", 0},    {"+01:00", 60},   {"-11:30", -690}, {"+14:00", 840},
                  {"+24:60", 1500}, {"-24:00", -1440}};
-    static const int64_t steps_ms[] = {1, 1000, 1000, 60000};
+    static const int64_t steps_ms[] = {0, 1, 1000, 1000, 60000};
     size_t zone = text_below(t, KS_ARRAY_LEN(zones));
     char stamp[KS_RFC3339_MAX];
     int64_t step_ms = steps_ms[text_below(t, KS_ARRAY_LEN(steps_ms))];
