@@ -71,7 +71,8 @@ struct ks_counts {
 
 struct ks_synced {
     struct ks_counts counts;
-    ks_status aggregate; /* shared/spec kstatus 5.3 with desired Current */
+    /* shared/spec kstatus 5.3 with desired Current; Unknown at best while a target is not read */
+    ks_status aggregate;
 };
 
 struct ks_removed {

@@ -148,6 +148,21 @@ static void count_all(const struct ks_session *s, struct ks_counts *counts)
     }
 }
 
+/* What a target that cannot be read would have brought is in no count, so it is not known either
+ * that all is well. */
+static ks_status aggregate_of(const struct ks_session *s, const struct ks_counts *counts)
+{
+    ks_status aggregate = ks_counts_aggregate(counts, KS_STATUS_CURRENT);
+
+    if (aggregate == KS_STATUS_FAILED)
+        return aggregate;
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        if (s->pursuits[i].told != KS_TARGET_SYNCED)
+            return KS_STATUS_UNKNOWN;
+    }
+    return aggregate;
+}
+
 bool ks_session_settle(struct ks_session *s, struct ks_pursuit *p)
 {
     struct ks_event event = {.kind = KS_EVENT_SYNCED};
@@ -162,7 +177,7 @@ bool ks_session_settle(struct ks_session *s, struct ks_pursuit *p)
     ks_timer_stop(&s->first_answer);
     set_state(s, KS_SESSION_LIVE);
     count_all(s, &event.synced.counts);
-    event.synced.aggregate = ks_counts_aggregate(&event.synced.counts, KS_STATUS_CURRENT);
+    event.synced.aggregate = aggregate_of(s, &event.synced.counts);
     return ks_session_emit(s, &event);
 }
 

@@ -229,8 +229,39 @@ static void a_refused_selector_is_settled(void **state)
     fixture_open(&f, targets, 1);
     fake_state(fake_find("pods@demo"), KS_SOURCE_FAILED, KS_RC_INVALID, "no such field");
     fixture_expect(&f, "1 LISTING\n1 DISCONNECTED invalid argument: no such field\n"
-                       "SYNCED Current 0\n");
+                       "SYNCED Unknown 0\n");
     fixture_fini(&f);
+}
+
+static void what_cannot_be_read_leaves_the_aggregate_unknown(void **state)
+{
+    const struct ks_target targets[] = {
+        target_object(1, "pods", "demo", "a"),
+        target_selector(2, "configmaps", "demo", ""),
+    };
+    static const char crashing[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{"
+                                   "\"namespace\":\"demo\",\"name\":\"a\","
+                                   "\"uid\":\"u1\",\"resourceVersion\":\"1\"},\"status\":{"
+                                   "\"phase\":\"Running\",\"conditions\":["
+                                   "{\"type\":\"Ready\",\"status\":\"False\"}],"
+                                   "\"containerStatuses\":[{\"name\":\"c\",\"state\":"
+                                   "{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]}}";
+
+    (void)state;
+    for (int is_failed = 0; is_failed < 2; is_failed++) {
+        struct fixture f;
+
+        fixture_init(&f);
+        fixture_open(&f, targets, 2);
+        fake_state(fake_find("configmaps@demo"), KS_SOURCE_DENIED, KS_RC_DENIED, "no");
+        fixture_skip(&f);
+        fake_put(fake_find("pods@demo/a"), is_failed ? crashing : pod("a", "u1", 1, "Running"));
+        fake_synced(fake_find("pods@demo/a"));
+        fixture_expect(&f, is_failed ? "Pod demo/a u1 Failed ContainerCrashLooping [1]\n1 SYNCED\n"
+                                       "SYNCED Failed 1\n"
+                                     : "Pod demo/a u1 Current [1]\n1 SYNCED\nSYNCED Unknown 1\n");
+        fixture_fini(&f);
+    }
 }
 
 static void objects_are_shared_between_targets(void **state)
@@ -395,7 +426,7 @@ static void what_cannot_be_watched_is_refused(void **state)
     fake_set_watchable("pods", false);
     fixture_open(&f, targets, 1);
     fixture_expect(&f, "1 KIND_MISSING not supported: the cluster does not let pods be listed and "
-                       "watched\nSYNCED Current 0\n");
+                       "watched\nSYNCED Unknown 0\n");
     fixture_wait(&f, 60000);
     fixture_expect(&f, "");
     fixture_fini(&f);
@@ -494,6 +525,7 @@ int main(void)
         cmocka_unit_test(one_forbidden_target_does_not_hold_up_the_rest),
         cmocka_unit_test(disconnection_is_told_and_healed),
         cmocka_unit_test(a_refused_selector_is_settled),
+        cmocka_unit_test(what_cannot_be_read_leaves_the_aggregate_unknown),
         cmocka_unit_test(objects_are_shared_between_targets),
         cmocka_unit_test(a_lagging_watch_does_not_bring_the_old_life_back),
         cmocka_unit_test(a_pinned_uid_is_the_only_one_that_counts),
