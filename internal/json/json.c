@@ -297,12 +297,18 @@ size_t ks_json_count(struct ks_json_value v)
     return count;
 }
 
-static bool key_is(const struct ks_json *json, const jsmntok_t *token, struct ks_str key)
+/* Keys are looked at again and again, so what one is like is remembered: managedFields has escaped
+ * keys, so that has_plain_keys seldom holds. */
+static bool key_is(const struct ks_json *json, jsmntok_t *token, struct ks_str key)
 {
     struct ks_str raw = token_text(json, token);
 
-    if (json->scan.has_plain_keys)
+    if (json->scan.has_plain_keys || token->size == TEXT_PLAIN)
         return ks_str_eq(raw, key);
+    if (token->size == TEXT_UNKNOWN && ks_json_text_is_plain(raw)) {
+        token->size = TEXT_PLAIN;
+        return ks_str_eq(raw, key);
+    }
     return ks_json_text_equals(raw, key);
 }
 

@@ -86,6 +86,30 @@ static bool is_special(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
 }
 
+/* That byte in all eight places of a word. */
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Bytes before the first special one, or to the end. Eight at a time as long as none of them is
+ * special: subtracting sets the top bit of a byte that was too small. Borrows may set more, so a
+ * word that looks special is looked at byte by byte. */
+static size_t measure_run(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word, quote, backslash;
+
+        memcpy(&word, text + at, sizeof(word));
+        quote = word ^ EACH('"');
+        backslash = word ^ EACH('\\');
+        if ((word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80))
+            break;
+    }
+    while (at < len && !is_special((unsigned char)text[at]))
+        at++;
+    return at;
+}
+
 /* at is on the opening quote; leaves it behind the closing one. */
 static ks_rc scan_string(struct cursor *c, bool *out_is_plain)
 {
@@ -99,8 +123,7 @@ static ks_rc scan_string(struct cursor *c, bool *out_is_plain)
     for (;;) {
         unsigned char byte;
 
-        while (c->at < c->text.len && !is_special((unsigned char)c->text.ptr[c->at]))
-            c->at++;
+        c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
         byte = c->at < c->text.len ? (unsigned char)c->text.ptr[c->at] : 0;
         if (byte == '"')
             break;
