@@ -80,14 +80,20 @@ static void on_look(struct ks_timer *timer)
 static void on_first_end(void *ctx, const struct ks_kube_failure *failure)
 {
     struct ks_worker *w = ctx;
+    struct ks_error unreached;
 
     w->first_request = NULL;
-    /* When it could not be reached, the look tells. */
-    if (failure && failure->http_status != 0)
+    if (!failure)
+        return;
+    if (failure->http_status)
         ks_log(w->log, KS_LOG_WARN, "API server refused the first request; check the credentials",
                KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
                KS_F_INT("http_status", failure->http_status), KS_F_STR("error", failure->error.msg),
                KS_F_INT("worker", w->number));
+    else if (!ks_kube_last_error(w->kube, &unreached)) /* else the look tells */
+        ks_log(w->log, KS_LOG_WARN, "no credentials for the API server; asking for them again",
+               KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
+               KS_F_STR("error", failure->error.msg), KS_F_INT("worker", w->number));
 }
 
 static void on_begin(struct ks_task *task)

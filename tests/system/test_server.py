@@ -615,6 +615,14 @@ class Trouble(unittest.TestCase):
             self.assertNotIn("wrong", server.log().replace("edited", ""))
             watch.close()
 
+    def test_credentials_that_cannot_be_had_are_told(self):
+        plugin = "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: /no/such/plugin}"
+        for source, said in (("tokenFile: no-such-token", "no-such-token"), (plugin, "/no/such/plugin")):
+            with self.subTest(source), Kubesim() as sim, \
+                    Kstatusd(self.edited(sim, ("token: admin", source))) as server:
+                wait_for("a line in the log", lambda: said in server.log())
+                self.assertIn("no credentials", server.log())
+
     def run_wrong(self, *arguments):
         done = subprocess.run([BIN / "kstatusd", *arguments], capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual(done.stdout, "")
