@@ -160,6 +160,11 @@ static ks_status aggregate_of(const struct ks_session *s, const struct ks_counts
         if (s->pursuits[i].told != KS_TARGET_SYNCED)
             return KS_STATUS_UNKNOWN;
     }
+    KS_LIST_FOREACH(link, &s->watches)
+    {
+        if (KS_CONTAINER_OF(link, struct ks_watch, link)->unnamed_rc)
+            return KS_STATUS_UNKNOWN;
+    }
     return aggregate;
 }
 

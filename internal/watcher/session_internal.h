@@ -98,6 +98,7 @@ struct ks_watch {
     size_t name_count;
     ks_target_bits named;     /* targets that name objects of it */
     ks_target_bits selecting; /* targets that are what it selects */
+    ks_rc unnamed_rc;         /* why objects without a name could not be read; OK: none were met */
     bool is_synced;
     bool is_exact; /* an object leaves it only by deletion */
 };

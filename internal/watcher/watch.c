@@ -201,6 +201,8 @@ static bool bad_object(struct ks_watch *w, struct ks_str ns, struct ks_str name,
     struct ks_shown shown = ks_shown_unknown(KS_LIT("Unreadable"), err->rc, ks_str_from(err->msg));
     struct ks_object *first;
 
+    if (name.len == 0)
+        w->unnamed_rc = err->rc;
     if (name.len == 0 || ns.len > NS_BYTES_MAX || name.len > NAME_BYTES_MAX)
         return true;
     if (w->selecting && !ks_object_get(s, w->kind, ns, name, (struct ks_str){0}))
@@ -274,12 +276,18 @@ static bool excuse_all(struct ks_watch *w, struct ks_str reason, const struct ks
     return true;
 }
 
-/* The list is complete: what it does not contain is not there. */
+/* The list is complete: what it does not contain is not there, unless it is one of those that could
+ * not even be told apart. */
 static bool answer_named(struct ks_watch *w)
 {
     struct ks_session *s = w->session;
     struct ks_shown absent =
         ks_shown_not_found(KS_LIT("NotFound"), KS_LIT("There is no object of this name"));
+    struct ks_shown unsure = ks_shown_unknown(
+        KS_LIT("Unreadable"), w->unnamed_rc,
+        KS_LIT(
+            "the list has objects too large or too broken to tell their names: this may be one"));
+    const struct ks_shown *missing = w->unnamed_rc ? &unsure : &absent;
     ks_target_bits bits = w->named;
     struct ks_pursuit *p;
 
@@ -289,7 +297,7 @@ static bool answer_named(struct ks_watch *w)
         if (o->is_unreadable || ks_informer_find(w->informer, p->ns, p->target.name))
             continue;
         /* A deletion that was told stays what it is. */
-        if (!ks_object_show(s, o, o->is_gone && o->shown ? o->shown : &absent))
+        if (!ks_object_show(s, o, o->is_gone && o->shown ? o->shown : missing))
             return false;
     }
     return true;

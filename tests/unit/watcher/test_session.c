@@ -467,6 +467,32 @@ static void unreadable_objects_spoil_themselves_alone(void **state)
     fixture_fini(&f);
 }
 
+static void absence_is_not_told_while_objects_without_a_name_were_met(void **state)
+{
+    const struct ks_target named[] = {target_object(1, "pods", "demo", "a")};
+    const struct ks_target selecting[] = {target_selector(1, "pods", "demo", "")};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, named, 1);
+    fake_bad(fake_find("pods@demo/a"), "", "", "1 objects are larger than 16777216 bytes");
+    fake_synced(fake_find("pods@demo/a"));
+    fixture_expect(&f,
+                   "1 LISTING\nPod demo/a Unknown Unreadable [1]\n1 SYNCED\nSYNCED Unknown 1\n");
+    assert_int_equal(f.last.error_rc, KS_RC_PARSE);
+    fake_put(fake_find("pods@demo/a"), pod("a", "u1", 1, "Running"));
+    fixture_expect(&f, "Pod demo/a u1 Current<-Unknown [1]\n");
+    fixture_fini(&f);
+
+    fixture_init(&f);
+    fixture_open(&f, selecting, 1);
+    fake_bad(fake_find("pods@demo"), "", "", "1 objects are larger than 16777216 bytes");
+    fake_synced(fake_find("pods@demo"));
+    fixture_expect(&f, "1 LISTING\n1 SYNCED\nSYNCED Unknown 0\n");
+    fixture_fini(&f);
+}
+
 static void beyond_the_limit_the_session_ends(void **state)
 {
     const struct ks_target targets[] = {target_selector(1, "pods", "demo", "")};
@@ -533,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_typed_name_may_have_a_namespace_too_many),
         cmocka_unit_test(what_cannot_be_watched_is_refused),
         cmocka_unit_test(unreadable_objects_spoil_themselves_alone),
+        cmocka_unit_test(absence_is_not_told_while_objects_without_a_name_were_met),
         cmocka_unit_test(beyond_the_limit_the_session_ends),
         cmocka_unit_test(counts_aggregate_as_the_reference_does),
     };
