@@ -40,4 +40,19 @@ const char *ks_targets_label(const struct ks_targets *t, uint32_t target_id);
 /* Whether the target names one object. */
 bool ks_targets_is_object(const struct ks_targets *t, uint32_t target_id);
 
+/* How targets are written, for the --help of the commands that take them. */
+#define KS_TARGETS_HELP                                                                            \
+    "  deploy/web sts/db   objects, each with its resource\n"                                      \
+    "  deploy web api      objects of one resource\n"                                              \
+    "  pods                all objects of a resource; deploy,sts,job: of several\n"                \
+    "\n"                                                                                           \
+    "  -n, --namespace NS        the namespace (default: \"default\"; for named objects\n"         \
+    "                            kstatusd's own default)\n"                                        \
+    "  -A, --all-namespaces      all namespaces, for resources without names\n"                    \
+    "  -l, --selector LABELS     only objects with these labels: app=web,tier!=cache\n"            \
+    "      --field-selector FIELDS\n"                                                              \
+    "                            only objects with these fields: metadata.name=web\n"              \
+    "  -f, --filename FILE       the objects in a manifest (YAML or JSON); - is standard\n"        \
+    "                            input; may be repeated\n"
+
 #endif
