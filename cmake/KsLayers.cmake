@@ -4,10 +4,6 @@
 function(ks_layer name)
   cmake_parse_arguments(L "" "" "DEPENDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/internal/${name}/*.c)
-  if(NOT sources) # BOOTSTRAP
-    set(sources ${CMAKE_BINARY_DIR}/empty_${name}.c)
-    file(WRITE ${sources} "typedef int ks_empty;\n")
-  endif()
   add_library(ks_${name} STATIC ${sources})
   target_include_directories(ks_${name} PUBLIC ${CMAKE_SOURCE_DIR}/internal)
   foreach(dep IN LISTS L_DEPENDS)

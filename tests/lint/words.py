@@ -11,7 +11,6 @@ JUNK = re.compile(r"(^|[/_-])(utils?|misc|common|helpers?)([._-]|$)")
 PLACEHOLDER = re.compile(r"\b(XXX|TODO|FIXME|HACK)\b")
 TYPEDEF = re.compile(r"^typedef struct\b", re.M)
 BARE_CLEANUP = re.compile(r"KS_CLEANUP\(\w+\) [^=;]*;")
-UNDERSCORE = re.compile(r"^(?:#define|static|struct|enum|[a-z].*?)\s+\**(_[A-Za-z_]\w*)", re.M)
 OWN_WORDS = re.compile(r"tests/lint/|CMakeLists")
 
 
