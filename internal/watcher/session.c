@@ -293,6 +293,7 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
     s->max_objects = config->max_objects ? config->max_objects : MAX_OBJECTS_DEFAULT;
     s->first_answer_ms =
         config->first_answer_ms ? config->first_answer_ms : FIRST_ANSWER_MS_DEFAULT;
+    s->profile = config->profile;
     s->backoff = KS_BACKOFF_DEFAULT;
     s->backoff.cap_ms = RETRY_CAP_MS;
     ks_list_init(&s->kinds);

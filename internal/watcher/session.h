@@ -60,6 +60,9 @@ struct ks_session_config {
     size_t max_objects;      /* 50 000 */
     int64_t first_answer_ms; /* 30 000: a target not synced by then answers Unknown and goes on
                                 trying */
+    ks_profile profile;
+    uint32_t generated_depth; /* levels of generated objects that are told of too */
+    bool include_causes;
 };
 
 struct ks_session_ops {

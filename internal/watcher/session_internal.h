@@ -78,6 +78,7 @@ struct ks_object {
     ks_target_bits held;     /* of these: those whose watch holds it now */
     ks_target_bits told;     /* what the sink knows of named and selected */
     int64_t transition_wall_ms;
+    int64_t first_seen_wall_ms; /* of the first of a name: when a watch began to hold it */
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
     bool is_gone;     /* its UID was proven gone, and cannot come back */
     bool is_unreadable;
@@ -162,6 +163,7 @@ struct ks_session {
     size_t pursuit_count;
     size_t max_objects;
     int64_t first_answer_ms;
+    ks_profile profile;
     size_t object_count;
     struct ks_list kinds;
     struct ks_list watches;

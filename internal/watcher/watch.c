@@ -58,7 +58,8 @@ static struct ks_object *link_record(struct ks_watch *w, struct ks_record *recor
     first = ks_object_find(w->kind, record->ns, record->name);
     if (first) {
         record->user = first;
-        first->holders++;
+        if (first->holders++ == 0)
+            first->first_seen_wall_ms = ks_loop_wall_ms(w->session->loop);
     }
     return first;
 }
@@ -88,6 +89,8 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
                   struct ks_json_value json)
 {
     const struct ks_status_kind kind = {w->kind->resource->group, w->kind->resource->kind};
+    const struct ks_status_context context = {.kind = &kind,
+                                              .first_seen_ms = first->first_seen_wall_ms};
     struct ks_session *s = w->session;
     struct ks_error err = {0};
     struct ks_error later_err = {0};
@@ -102,13 +105,15 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         .via = w->selecting,
         .is_shared = first->holders > 1,
     };
-    ks_rc rc = ks_status_compute_as(json, &kind, ks_loop_wall_ms(s->loop), &verdict, &err);
+    ks_rc rc = ks_status_compute_profile(s->profile, json, ks_loop_wall_ms(s->loop), &context,
+                                         &verdict, &err);
 
     if (rc == KS_RC_NOMEM)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
     if (!rc && verdict.recheck_at_ms) {
-        rc = ks_status_compute_as(json, &kind, verdict.recheck_at_ms, &later, &later_err);
+        rc = ks_status_compute_profile(s->profile, json, verdict.recheck_at_ms, &context, &later,
+                                       &later_err);
         if (rc == KS_RC_NOMEM)
             return ks_session_fail(s, &later_err);
         ks_shown_from_verdict(&later, rc, &later_err, &later_shown);
