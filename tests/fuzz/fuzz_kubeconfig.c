@@ -17,13 +17,24 @@ static void identity_check(const char *name)
     assert(!name || ks_identity_is_valid(ks_str_from(name)));
 }
 
+/* A '@' in the path is a byte like any other; before it, it would make what precedes a user. */
+static bool has_user(struct ks_str server)
+{
+    ptrdiff_t scheme_end = ks_str_chr(server, '/') + 2;
+    struct ks_str rest = ks_str_sub(server, (size_t)scheme_end, server.len);
+    ptrdiff_t slash = ks_str_chr(rest, '/');
+    struct ks_str authority = slash < 0 ? rest : ks_str_sub(rest, 0, (size_t)slash);
+
+    return ks_str_chr(authority, '@') >= 0;
+}
+
 static void config_check(const struct ks_kube_config *c)
 {
     struct ks_str server = ks_str_from(c->server);
     int is_https = ks_str_starts(server, KS_LIT("https://"));
 
     assert(is_https || ks_str_starts(server, KS_LIT("http://")));
-    assert(ks_str_chr(server, '\n') < 0 && ks_str_chr(server, '@') < 0);
+    assert(ks_str_chr(server, '\n') < 0 && !has_user(server));
     assert(c->ns && c->origin);
     assert(!c->token || ks_token_is_valid(ks_str_from(c->token)));
     assert(is_https || (!c->token && !c->token_file && !c->username && !c->exec && !c->cert_pem));
