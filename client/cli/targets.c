@@ -114,13 +114,13 @@ static ks_rc fail_nomem(struct ks_error *err)
     return ks_fail(err, KS_RC_NOMEM, "out of memory");
 }
 
-static ks_rc label_set(struct item *item, const char *resource, const char *separator,
+static ks_rc label_set(struct item *item, struct ks_str resource, const char *separator,
                        const char *name)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(LABEL_MAX_BYTES);
     ks_rc rc;
 
-    rc = ks_buf_appendf(&text, "%s%s%s", resource, separator, name);
+    rc = ks_buf_appendf(&text, "%.*s%s%s", KS_STR_ARGS(resource), separator, name);
     if (rc)
         return rc;
     item->label = ks_buf_take(&text);
@@ -136,7 +136,7 @@ static ks_rc add_object(struct ks_targets *t, const struct ks_options *o, struct
         item_set(item, &item->object.name, name) ||
         item_set(item, &item->object.namespace_, ks_str_from(o->ns)))
         return fail_nomem(err);
-    if (label_set(item, item->object.resource, "/", item->object.name))
+    if (label_set(item, resource, "/", item->object.name))
         return ks_fail(err, KS_RC_LIMIT, "the name '%.40s...' is too long", item->object.name);
     return targets_add(t, KS_TAKE(item), err);
 }
@@ -293,22 +293,49 @@ static ks_rc check_manifest(const struct ks_options *o, struct ks_json_value obj
     return KS_RC_OK;
 }
 
+/* "Deployment.v1.apps", "Pod.v1.": what a user would type to kubectl for exactly this kind. */
+static ks_rc item_set_typed(struct item *item, struct ks_str kind, struct ks_str version,
+                            struct ks_str group)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(LABEL_MAX_BYTES);
+    ks_rc rc = ks_buf_append_str(&text, kind);
+
+    if (!rc && version.len > 0)
+        rc = ks_buf_appendf(&text, ".%.*s.%.*s", KS_STR_ARGS(version), KS_STR_ARGS(group));
+    return rc ? rc : item_set(item, &item->object.resource, ks_buf_str(&text));
+}
+
+static ks_rc item_set_kind(struct item *item, struct ks_str kind, struct ks_str version,
+                           struct ks_str group)
+{
+    if (item_set(item, &item->object.group, group) ||
+        item_set(item, &item->object.version, version) || item_set(item, &item->object.kind, kind))
+        return KS_RC_NOMEM;
+    return KS_RC_OK;
+}
+
+/* -n must not reach a kind without namespaces, and only the server knows which those are: it
+ * ignores a namespace beside a resource as typed, and refuses one beside a kind. */
 static ks_rc item_set_identity(struct item *item, struct ks_json_value object, const char *ns)
 {
     struct ks_str version = ks_json_lenient_str(object, "apiVersion", "");
+    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
     ptrdiff_t slash = ks_str_chr(version, '/');
     struct ks_str group = ks_str_sub(version, 0, slash < 0 ? 0 : (size_t)slash);
     struct ks_str own_ns = ks_json_lenient_str(object, "metadata.namespace", "");
+    ks_rc rc;
 
     if (slash >= 0)
         version = ks_str_sub(version, (size_t)slash + 1, version.len);
-    if (item_set(item, &item->object.group, group) ||
-        item_set(item, &item->object.version, version) ||
-        item_set(item, &item->object.kind, ks_json_lenient_str(object, "kind", "")) ||
-        item_set(item, &item->object.name, ks_json_lenient_str(object, "metadata.name", "")) ||
-        item_set(item, &item->object.namespace_, own_ns.len > 0 ? own_ns : ks_str_from(ns)))
+    if (ns && own_ns.len == 0)
+        rc = item_set_typed(item, kind, version, group);
+    else
+        rc = item_set_kind(item, kind, version, group);
+    if (rc)
+        return rc;
+    if (item_set(item, &item->object.name, ks_json_lenient_str(object, "metadata.name", "")))
         return KS_RC_NOMEM;
-    return KS_RC_OK;
+    return item_set(item, &item->object.namespace_, own_ns.len > 0 ? own_ns : ks_str_from(ns));
 }
 
 static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
@@ -316,16 +343,20 @@ static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
 {
     const struct reading *reading = ctx;
     KS_CLEANUP(item_freep) struct item *item = NULL;
+    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
     ks_rc rc = check_manifest(reading->options, object, err);
 
     if (rc)
         return ks_wrap(err, rc, "%s, object %zu", place->path, place->number);
     item = item_new_object();
-    if (!item || item_set_identity(item, object, reading->options->ns))
+    if (!item)
         return fail_nomem(err);
-    if (label_set(item, item->object.kind, "/", item->object.name))
-        return ks_fail(err, KS_RC_LIMIT, "%s, object %zu: its name is too long", place->path,
-                       place->number);
+    rc = item_set_identity(item, object, reading->options->ns);
+    if (rc == KS_RC_NOMEM)
+        return fail_nomem(err);
+    if (rc || label_set(item, kind, "/", item->object.name))
+        return ks_fail(err, KS_RC_LIMIT, "%s, object %zu: its name or its kind is too long",
+                       place->path, place->number);
     return targets_add(reading->targets, KS_TAKE(item), err);
 }
 

@@ -239,6 +239,20 @@ class WithServer(Bench):
         self.assertEqual(bad.code, 2)
         self.assertIn("standard input: ", bad.err)
 
+    def test_a_namespace_does_not_reach_kinds_without_one(self):
+        text = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "roomy"}}) + "\n" + \
+            json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "roomy"}}) + "\n"
+        self.sim.apply(*create(json.loads(text.splitlines()[0]), config_map("roomy", namespace="green")))
+        done = self.kstatus("get", "-n", "green", "-f", "-", text=text)
+        self.assertEqual(done.code, 0, done.out + done.err)
+        self.assertRegex(done.out, r"Current +Namespace/roomy ")
+        self.assertRegex(done.out, r"Current +ConfigMap/roomy +green ")
+        self.assertRegex(self.kstatus("get", "-f", "-", text=text).out,
+                         r"Current +Namespace/roomy (?s:.)*NotFound +ConfigMap/roomy ")
+        other = self.kstatus("get", "-n", "shop", "-f", "-", text=json.dumps(config_map("c", namespace="green")))
+        self.assertEqual(other.code, 2)
+        self.assertIn("ConfigMap/c is in namespace 'green', and -n says 'shop': leave -n out", other.err)
+
     def test_watch_prints_lines(self):
         with self.run_kstatus("watch", "cm/lines", "pods", "-l") as run:
             self.assertEqual(run.end(), 2)

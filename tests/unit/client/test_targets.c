@@ -263,7 +263,16 @@ static void a_namespace_fills_in_and_must_agree(void **state)
     (void)state;
     file_write(manifests);
     make(&t, &options);
+    assert_string_equal(object_at(&t, 0)->kind, "Deployment");
+    assert_string_equal(object_at(&t, 0)->namespace_, "shop");
+    /* As typed, because the kind may have no namespaces: the server ignores it there. */
+    assert_string_equal(object_at(&t, 1)->resource, "ConfigMap.v1.");
+    assert_string_equal(object_at(&t, 1)->kind, "");
+    assert_string_equal(object_at(&t, 1)->version, "");
     assert_string_equal(object_at(&t, 1)->namespace_, "shop");
+    assert_string_equal(object_at(&t, 2)->resource, "Widget.v1alpha1.example.dev");
+    assert_string_equal(object_at(&t, 2)->group, "");
+    assert_string_equal(ks_targets_label(&t, 2), "ConfigMap/settings");
     ks_targets_fini(&t);
     options.ns = "other";
     assert_int_equal(ks_targets_init(&t, &options, &err), KS_RC_INVALID);
