@@ -195,6 +195,6 @@ const struct ks_command ks_cmd_compute = {
             "\n"
             "  kubectl get deploy,sts -A -o json | kstatus compute -f -\n"
             "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n",
-    .options = KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_COMPUTE,
+    .options = KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_COMPUTE | KS_OPTION_PROFILE,
     .run = run,
 };

@@ -114,12 +114,16 @@ static int print_answer(const struct ks_options *options, const struct ks_target
 static int ask(const struct ks_options *options, struct ks_targets *targets)
 {
     Kstatus__V1__GetRequest request;
+    Kstatus__V1__WatchOptions wanted;
     struct kstatus_client *client = ks_dial_open(options);
     Kstatus__V1__GetResponse *answer = NULL;
     struct kstatus_error error;
     int code;
 
     kstatus__v1__get_request__init(&request);
+    kstatus__v1__watch_options__init(&wanted);
+    wanted.profile = (char *)(uintptr_t)ks_profile_text(options->profile); /* it only reads */
+    request.options = &wanted;
     if (!client)
         return KS_EXIT_LOST;
     request.targets = targets->list;
@@ -160,7 +164,9 @@ const struct ks_command ks_cmd_get = {
         "\n" KS_TARGETS_HELP "  -o, --output table|json   json: one Event of kstatus.v1 per line\n"
         "  -s, --server ADDR         kstatusd's address (default: $KSTATUS_SERVER,\n"
         "                            else " KS_DEFAULT_SERVER ")\n"
-        "      --timeout DURATION    give up after this long (default 1m)\n"
+        "      --profile NAME        whose rules decide: kstatus (default) or strict\n"
+        "      --timeout DURATION    give up after this long (default 1m); what is not known\n"
+        "                            a little before is Unknown, with the reason\n"
         "  -h, --help                show this\n"
         "\n"
         "Exit status: 0 when all is Current or on its way; 1 when an object is Failed,\n"
@@ -170,8 +176,8 @@ const struct ks_command ks_cmd_get = {
         "  kstatus get -n shop deploy/web sts/db\n"
         "  kstatus get -A pods -l app=web -o json\n"
         "  kstatus get -f manifests.yaml\n",
-    .options =
-        KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_TIMEOUT,
+    .options = KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT |
+               KS_OPTION_TIMEOUT | KS_OPTION_PROFILE,
     .max_args = SIZE_MAX,
     .run = run,
 };

@@ -242,10 +242,14 @@ static bool open_view(struct watching *w)
 static bool open_stream(struct watching *w)
 {
     Kstatus__V1__WatchRequest request;
+    Kstatus__V1__WatchOptions wanted;
     struct kstatus_error error;
     struct ks_error err = {0};
 
     kstatus__v1__watch_request__init(&request);
+    kstatus__v1__watch_options__init(&wanted);
+    wanted.profile = (char *)(uintptr_t)ks_profile_text(w->options->profile); /* it only reads */
+    request.options = &wanted;
     w->client = ks_dial_open(w->options);
     if (!w->client)
         return false;
@@ -309,6 +313,7 @@ const struct ks_command ks_cmd_watch = {
         "NotFound, until it does. Targets are written as for kubectl:\n"
         "\n" KS_TARGETS_HELP "  -o, --output table|json   json: one Event of kstatus.v1 per line\n"
         "      --for DURATION        end after this long: 90s, 5m\n"
+        "      --profile NAME        whose rules decide: kstatus (default) or strict\n"
         "  -s, --server ADDR         kstatusd's address (default: $KSTATUS_SERVER,\n"
         "                            else " KS_DEFAULT_SERVER ")\n"
         "  -h, --help                show this\n"
@@ -319,8 +324,8 @@ const struct ks_command ks_cmd_watch = {
         "  kstatus watch -n shop deploy/web sts/db job/migrate\n"
         "  kstatus watch -A pods -l app=web\n"
         "  kstatus watch -f manifests.yaml -o json --for 5m\n",
-    .options =
-        KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_FOR,
+    .options = KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT |
+               KS_OPTION_FOR | KS_OPTION_PROFILE,
     .max_args = SIZE_MAX,
     .run = run,
 };

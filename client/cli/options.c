@@ -125,7 +125,7 @@ static const struct option_row rows[] = {
     {"output", 'o', true, KS_OPTION_OUTPUT, take_output},
     {"for", 0, true, KS_OPTION_FOR, take_for},
     {"timeout", 0, true, KS_OPTION_TIMEOUT, take_timeout},
-    {"profile", 0, true, KS_OPTION_COMPUTE, take_profile},
+    {"profile", 0, true, KS_OPTION_PROFILE, take_profile},
     {"now", 0, true, KS_OPTION_COMPUTE, take_now},
     {"help", 'h', false, EVERYWHERE, take_help},
 };

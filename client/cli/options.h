@@ -26,7 +26,8 @@ enum {
     KS_OPTION_OUTPUT = 1 << 3,
     KS_OPTION_FOR = 1 << 4,
     KS_OPTION_TIMEOUT = 1 << 5,
-    KS_OPTION_COMPUTE = 1 << 6, /* --profile, --now */
+    KS_OPTION_COMPUTE = 1 << 6, /* --now */
+    KS_OPTION_PROFILE = 1 << 7,
 };
 
 typedef enum { KS_OUTPUT_TABLE, KS_OUTPUT_JSON } ks_output;

@@ -303,6 +303,8 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     m.server_instance = pool_name(&pool, ks_str_from(accepted->server_instance));
     m.server_version = pool_name(&pool, ks_str_from(accepted->server_version));
     options.profile = pool_name(&pool, ks_str_from(accepted->profile));
+    options.generated_depth = accepted->generated_depth;
+    options.include_causes = accepted->include_causes;
     m.effective_options = &options;
     return pack(&m.base, KS_PACKET_ACCEPTED, out, err);
 }

@@ -25,6 +25,8 @@ struct ks_accepted {
     const char *server_instance;
     const char *server_version;
     const char *profile;
+    uint32_t generated_depth;
+    bool include_causes;
 };
 KS_MUST_USE ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,
                                      struct ks_error *err);

@@ -300,3 +300,16 @@ bool ks_kube_last_error(struct ks_kube *kube, struct ks_error *out)
     pthread_mutex_unlock(&kube->error_lock);
     return has_error;
 }
+
+bool ks_kube_awaits_plugin(struct ks_kube *kube, struct ks_error *out)
+{
+    struct ks_credential credential;
+
+    if (!kube->config->exec || ks_auth_get(kube->auth, &credential, NULL) != KS_RC_AGAIN)
+        return false;
+    (void)ks_fail(out, KS_RC_TIMEOUT, /* only the text is wanted */
+                  "the credential plugin %s has not answered; run it by hand to see what it waits "
+                  "for",
+                  kube->config->exec->command);
+    return true;
+}

@@ -19,6 +19,7 @@
 #include "watcher/session.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 
@@ -186,20 +187,31 @@ bool ks_session_settle(struct ks_session *s, struct ks_pursuit *p)
     return ks_session_emit(s, &event);
 }
 
+/* "30 s", "1.7 s" */
+static void write_seconds(char out[32], int64_t ms)
+{
+    long long tenths = (long long)(ms + 50) / 100;
+
+    if (tenths % 10 == 0)
+        (void)snprintf(out, 32, "%lld s", tenths / 10);
+    else
+        (void)snprintf(out, 32, "%lld.%lld s", tenths / 10, tenths % 10);
+}
+
 /* What has not been answered by now is answered by what keeps it. */
 static bool answer_late(struct ks_session *s)
 {
     struct ks_error last;
     struct ks_error err;
+    char waited[32];
 
-    if (ks_kube_last_error(s->kube, &last))
+    write_seconds(waited, s->first_answer_ms);
+    if (ks_kube_last_error(s->kube, &last) || ks_kube_awaits_plugin(s->kube, &last))
         (void)ks_fail(&err, KS_RC_UNAVAILABLE, /* passed on */
-                      "not known after %lld s: %s", (long long)(s->first_answer_ms / 1000),
-                      last.msg);
+                      "not known after %s: %s", waited, last.msg);
     else
         (void)ks_fail(&err, KS_RC_TIMEOUT, /* passed on */
-                      "the API server has not listed it within %lld s",
-                      (long long)(s->first_answer_ms / 1000));
+                      "the API server has not listed it within %s", waited);
     for (size_t i = 0; i < s->pursuit_count; i++) {
         struct ks_pursuit *p = &s->pursuits[i];
 

@@ -29,6 +29,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <grpc/support/time.h>
 
 #include "base/alloc.h"
 
@@ -500,6 +501,19 @@ struct ks_lane *ks_call_lane(struct ks_call *call)
 void *ks_call_state(struct ks_call *call)
 {
     return call->state_of_method;
+}
+
+int64_t ks_call_left_ms(const struct ks_call *call)
+{
+    const gpr_timespec deadline = call->details.deadline;
+    gpr_timespec left;
+
+    if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0)
+        return INT64_MAX;
+    left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+    if (gpr_time_cmp(left, gpr_time_0(GPR_TIMESPAN)) <= 0)
+        return 0;
+    return left.tv_sec * 1000 + left.tv_nsec / 1000000;
 }
 
 void ks_lane_walk(struct ks_lane *lane, void (*fn)(struct ks_call *call))

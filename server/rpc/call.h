@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <grpc/grpc.h>
 
@@ -81,6 +82,8 @@ void ks_call_hand_over(struct ks_call *call);
 struct ks_lane *ks_call_lane(struct ks_call *call);
 /* NULL before its request has been read. */
 void *ks_call_state(struct ks_call *call);
+/* Until the client's deadline, 0 at least; INT64_MAX when it set none. */
+int64_t ks_call_left_ms(const struct ks_call *call);
 /* NULL for an unknown method. */
 const struct ks_call_ops *ks_call_ops_of(const struct ks_call *call);
 struct ks_call *ks_call_ref(struct ks_call *call);

@@ -5,8 +5,8 @@
  *   NEW ──request is good──> GATHERING ──synced──> CLOSING ──feed gone──> ENDED
  *                                └──failed, drained, client gone──────────> ENDED
  *
- * The session promises a first answer for every named object within 30 s, so a Get ends by itself;
- * a client's deadline ends it earlier (gRPC closes the call).
+ * The session promises a first answer for every named object within 30 s, and a little before the
+ * client's deadline, so a Get ends by itself.
  *
  * Invariants:
  *   1. the snapshot is read after the feed has ended: nothing is added to it meanwhile;
@@ -106,7 +106,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     }
     g->state = GET_GATHERING;
     (void)ks_call_ref(call);
-    ks_source_open(g->source, request);
+    ks_source_open(g->source, request, ks_call_left_ms(call));
 }
 
 static void on_drain(struct ks_call *call)

@@ -44,6 +44,7 @@ enum {
 
 struct ks_rpc_request {
     ProtobufCMessage *message;
+    ks_profile profile;
     size_t target_count;
     struct ks_target targets[];
 };
@@ -264,7 +265,8 @@ static void check_flag(const struct place *at, const char *field, bool is_set)
         violate(at, BEYOND, field, "is not served yet");
 }
 
-static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o)
+static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
+                          struct ks_rpc_request *r)
 {
     const struct place at = {.checks = c, .path = "options"};
     struct ks_str profile;
@@ -281,8 +283,8 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o)
     check_flag(&at, "summary_only", o->summary_only);
     check_flag(&at, "blind", o->blind);
     profile = check_text(&at, "profile", o->profile, WORD_MAX);
-    if (profile.len > 0 && !ks_str_is(profile, "kstatus"))
-        violate(&at, BEYOND, "profile", "only \"kstatus\" is served yet");
+    if (profile.len > 0 && !ks_profile_parse(profile, &r->profile))
+        violate(&at, BAD, "profile", "there are the profiles \"kstatus\" and \"strict\"");
     if (o->scope_strategy != KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_UNSPECIFIED &&
         o->scope_strategy != KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_AUTOMATIC)
         violate(&at, BEYOND, "scope_strategy", "only SCOPE_STRATEGY_AUTOMATIC is served yet");
@@ -360,16 +362,16 @@ static struct parts parts_of(ks_rpc_request_kind kind, const ProtobufCMessage *m
 }
 
 static void check_request(struct checks *c, const ProtobufCMessage *m, const struct parts *parts,
-                          struct ks_target *targets)
+                          struct ks_rpc_request *r)
 {
     const struct place at = {.checks = c};
 
     check_known(&at, m);
     check_flag(&at, "until", parts->until != NULL);
-    check_options(c, parts->options);
+    check_options(c, parts->options, r);
     for (size_t i = 0; i < parts->n_targets; i++)
-        check_target(c, i, parts->targets[i], &targets[i]);
-    check_target_ids(c, targets, parts->n_targets);
+        check_target(c, i, parts->targets[i], &r->targets[i]);
+    check_target_ids(c, r->targets, parts->n_targets);
 }
 
 static ProtobufCMessage *request_unpack(ks_rpc_request_kind kind, struct ks_str bytes,
@@ -425,7 +427,7 @@ static ks_rc request_make(ks_rpc_request_kind kind, ProtobufCMessage *message,
     }
     r->message = message;
     r->target_count = parts.n_targets;
-    check_request(&checks, message, &parts, r->targets);
+    check_request(&checks, message, &parts, r);
     if (checks.counts[BAD] + checks.counts[BEYOND] > 0)
         return refuse(refusal, &checks);
     *out = KS_TAKE(r);
@@ -466,6 +468,12 @@ const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, s
 {
     *out_count = r->target_count;
     return r->targets;
+}
+
+void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_config *config)
+{
+    config->targets = ks_rpc_request_targets(r, &config->target_count);
+    config->profile = r->profile;
 }
 
 struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r)

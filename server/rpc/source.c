@@ -25,6 +25,8 @@
 
 #define MAX_OBJECTS 50000
 #define FIRST_ANSWER_MS 30000
+/* What an answer needs to get to its client in time. */
+#define MARGIN_MIN_MS 100
 /* Target changes and removals that wait for a slow client; a target that flaps makes a few an hour.
  */
 #define MAX_CONTROL 8192
@@ -36,6 +38,7 @@ struct ks_source {
     void *ctx;
     struct ks_outbox *outbox;
     struct ks_rpc_request *request; /* rpc thread until open, then the kube thread's */
+    int64_t first_answer_ms;        /* likewise */
     struct ks_packet *farewell;     /* rpc thread until close, then the kube thread's */
     ks_source_rest rest;
     bool is_open;
@@ -110,7 +113,7 @@ static void on_open(struct ks_task *task)
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
     struct ks_session_config session = {
         .max_objects = MAX_OBJECTS,
-        .first_answer_ms = FIRST_ANSWER_MS,
+        .first_answer_ms = s->first_answer_ms,
     };
     const struct ks_feed_config config = {
         .kube = ks_worker_kube(s->worker),
@@ -120,7 +123,7 @@ static void on_open(struct ks_task *task)
     };
     struct ks_error err = {0};
 
-    session.targets = ks_rpc_request_targets(s->request, &session.target_count);
+    ks_rpc_request_configure(s->request, &session);
     if (ks_feed_new(&config, &ops, s, &s->feed, &err))
         source_fail(s, &err);
     s->request = ks_rpc_request_free(s->request);
@@ -171,10 +174,22 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s)
     return s->outbox;
 }
 
-void ks_source_open(struct ks_source *s, struct ks_rpc_request *request)
+int64_t ks_source_first_answer_ms(int64_t left_ms)
+{
+    int64_t margin_ms = left_ms / 10;
+
+    if (margin_ms < MARGIN_MIN_MS)
+        margin_ms = MARGIN_MIN_MS;
+    if (left_ms - margin_ms >= FIRST_ANSWER_MS)
+        return FIRST_ANSWER_MS;
+    return left_ms > margin_ms ? left_ms - margin_ms : 1;
+}
+
+void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms)
 {
     assert(!s->is_open && !s->is_closing);
     s->request = request;
+    s->first_answer_ms = ks_source_first_answer_ms(left_ms);
     s->is_open = true;
     ks_loop_post(ks_worker_loop(s->worker), &s->open_task);
 }

@@ -11,6 +11,7 @@
 #define KS_SERVER_RPC_SOURCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/base.h"
 #include "base/error.h"
@@ -34,8 +35,11 @@ KS_MUST_USE ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq,
                                 const struct ks_source_ops *ops, void *ctx, struct ks_source **out,
                                 struct ks_error *err);
 struct ks_outbox *ks_source_outbox(struct ks_source *s);
-/* Takes the request. Once. */
-void ks_source_open(struct ks_source *s, struct ks_rpc_request *request);
+/* Takes the request. left_ms: until the client stops waiting, INT64_MAX if it does not; what cannot
+ * be told by then is answered with its reason, a little earlier. Once. */
+void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms);
+/* How long the first answers may take for a client that waits left_ms more. */
+int64_t ks_source_first_answer_ms(int64_t left_ms);
 /* The feed has told Synced, and it is in the outbox. */
 bool ks_source_is_synced(const struct ks_source *s);
 /* NULL: none. The source then is to be closed. */

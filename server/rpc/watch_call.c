@@ -159,16 +159,22 @@ static void on_source_closed(void *ctx)
     ks_call_unref(w->call); /* the source's; may free w */
 }
 
-static ks_rc push_accepted(struct watch *w, struct ks_error *err)
+static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request,
+                           struct ks_error *err)
 {
-    const struct ks_accepted accepted = {
+    struct ks_session_config config = {0};
+    struct ks_accepted accepted = {
         .server_instance = ks_call_lane(w->call)->shared->instance,
         .server_version = KS_VERSION,
-        .profile = "kstatus",
     };
     struct ks_packet *packet = NULL;
-    ks_rc rc = ks_encode_accepted(&accepted, &packet, err);
+    ks_rc rc;
 
+    ks_rpc_request_configure(request, &config);
+    accepted.profile = ks_profile_text(config.profile);
+    accepted.generated_depth = config.generated_depth;
+    accepted.include_causes = config.include_causes;
+    rc = ks_encode_accepted(&accepted, &packet, err);
     if (rc)
         return rc;
     rc = ks_outbox_push(ks_source_outbox(w->source), packet);
@@ -184,11 +190,11 @@ static ks_rc watch_open(struct watch *w, struct ks_rpc_request **request, struct
 
     if (rc)
         return rc;
-    rc = push_accepted(w, err);
+    rc = push_accepted(w, *request, err);
     if (rc)
         return rc;
     (void)ks_call_ref(w->call);
-    ks_source_open(w->source, KS_TAKE(*request));
+    ks_source_open(w->source, KS_TAKE(*request), ks_call_left_ms(w->call));
     watch_set_state(w, WATCH_STREAMING);
     ks_metrics_add(metrics_of(w), KS_METRIC_STREAMS_TOTAL, 1);
     return KS_RC_OK;

@@ -254,8 +254,11 @@ static void other_events_arrive(void **state)
 
 static void the_servers_own_messages_arrive(void **state)
 {
-    const struct ks_accepted accepted = {
-        .server_instance = "pod-1", .server_version = "0.1.0", .profile = "kstatus"};
+    const struct ks_accepted accepted = {.server_instance = "pod-1",
+                                         .server_version = "0.1.0",
+                                         .profile = "strict",
+                                         .generated_depth = 2,
+                                         .include_causes = true};
     struct ks_packet *p = NULL;
     Kstatus__V1__Accepted *a;
     Kstatus__V1__Draining *d;
@@ -266,7 +269,9 @@ static void the_servers_own_messages_arrive(void **state)
     a = kstatus__v1__accepted__unpack(NULL, p->len, (const uint8_t *)p->bytes);
     assert_string_equal(a->server_instance, "pod-1");
     assert_string_equal(a->server_version, "0.1.0");
-    assert_string_equal(a->effective_options->profile, "kstatus");
+    assert_string_equal(a->effective_options->profile, "strict");
+    assert_int_equal(a->effective_options->generated_depth, 2);
+    assert_true(a->effective_options->include_causes);
     kstatus__v1__accepted__free_unpacked(a, NULL);
     p = ks_packet_unref(p);
 

@@ -197,6 +197,24 @@ static void serves_get_alike(void **state)
     teardown(&f);
 }
 
+static void options_reach_the_session(void **state)
+{
+    struct ks_session_config config = {.first_answer_ms = 7};
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    f.options.profile = text("strict");
+    pack(&f);
+    assert_int_equal(decode(&f), KS_RC_OK);
+    ks_rpc_request_configure(f.request, &config);
+    assert_int_equal(config.target_count, 2);
+    assert_int_equal(config.targets[1].target_id, 2);
+    assert_int_equal(config.profile, KS_PROFILE_STRICT);
+    assert_int_equal(config.first_answer_ms, 7);
+    teardown(&f);
+}
+
 static void asking_for_nothing_more_is_fine(void **state)
 {
     struct fixture f;
@@ -253,7 +271,6 @@ static void refuses_what_comes_later(void **state)
     REFUSED(UNIMPLEMENTED, "options.include_object", f.options.include_object = 1);
     REFUSED(UNIMPLEMENTED, "options.summary_only", f.options.summary_only = 1);
     REFUSED(UNIMPLEMENTED, "options.blind", f.options.blind = 1);
-    REFUSED(UNIMPLEMENTED, "options.profile", f.options.profile = text("strict"));
     REFUSED(UNIMPLEMENTED, "options.scope_strategy",
             f.options.scope_strategy = KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_ROOT);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy", f.options.scope_strategy = 99);
@@ -322,6 +339,7 @@ static void refuses_strings_that_are_no_text(void **state)
     REFUSED(INVALID_ARGUMENT, "targets[0].object.uid", f.object.uid = long_uid);
     REFUSED(INVALID_ARGUMENT, "targets[0].object.uid", f.object.uid = text("\xff"));
     REFUSED(INVALID_ARGUMENT, "options.profile", f.options.profile = text("kstatus\xc0\x80"));
+    REFUSED(INVALID_ARGUMENT, "options.profile", f.options.profile = text("Strict"));
 }
 
 /* protobuf-c would show "web" for "web\0x". */
@@ -460,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_targets),
         cmocka_unit_test(serves_get_alike),
+        cmocka_unit_test(options_reach_the_session),
         cmocka_unit_test(asking_for_nothing_more_is_fine),
         cmocka_unit_test(refuses_bad_targets),
         cmocka_unit_test(refuses_what_comes_later),

@@ -209,6 +209,11 @@ bool ks_kube_last_error(struct ks_kube *kube, struct ks_error *out)
     return true;
 }
 
+bool ks_kube_awaits_plugin(struct ks_kube *kube KS_UNUSED, struct ks_error *out KS_UNUSED)
+{
+    return false;
+}
+
 struct ks_resource *ks_resource_ref(struct ks_resource *r)
 {
     r->refs++;
