@@ -46,6 +46,7 @@ static const char items_name[] = "items";
 struct ks_json_items {
     size_t max_item_bytes;
     ks_json_item_fn on_item;
+    ks_json_item_fn on_skipped; /* or NULL */
     void *ctx;
     ks_rc failed;
 
@@ -93,6 +94,11 @@ struct ks_json_items *ks_json_items_free(struct ks_json_items *s)
     return NULL;
 }
 
+void ks_json_items_set_on_skipped(struct ks_json_items *s, ks_json_item_fn on_skipped)
+{
+    s->on_skipped = on_skipped;
+}
+
 bool ks_json_items_is_closed(const struct ks_json_items *s)
 {
     return !s->failed && s->is_begun && s->depth == 0;
@@ -125,24 +131,25 @@ static ks_rc append_envelope(struct ks_json_items *s, struct ks_str part, struct
     return rc;
 }
 
-static void skip_element(struct ks_json_items *s)
+/* head: the first max_item_bytes of the element in hand, which has more. */
+static ks_rc skip_element(struct ks_json_items *s, struct ks_str head, struct ks_error *err)
 {
+    ks_rc rc = s->on_skipped ? s->on_skipped(s->ctx, head) : KS_RC_OK;
+
     s->skipped++;
     s->sink = SINK_SKIPPED;
     ks_buf_shrink(&s->item, 0);
+    return rc ? ks_fail(err, rc, "a list item was refused") : KS_RC_OK;
 }
 
 static ks_rc append_item(struct ks_json_items *s, struct ks_str part, struct ks_error *err)
 {
-    ks_rc rc = ks_buf_append_str(&s->item, part);
+    size_t room = s->max_item_bytes - s->item.len;
+    ks_rc rc = ks_buf_append_str(&s->item, ks_str_sub(part, 0, room));
 
-    if (rc == KS_RC_LIMIT) {
-        skip_element(s);
-        return KS_RC_OK;
-    }
     if (rc)
         return ks_fail(err, rc, "no memory for a list item");
-    return rc;
+    return part.len > room ? skip_element(s, ks_buf_str(&s->item), err) : KS_RC_OK;
 }
 
 /* Gives [run, to) to the sink in force. */
@@ -189,7 +196,9 @@ static ks_rc finish_element(struct ks_json_items *s, const char *at, struct ks_e
             return rc;
         text = ks_buf_str(&s->item);
     } else if (s->sink == SINK_ITEM && text.len > s->max_item_bytes) {
-        skip_element(s);
+        rc = skip_element(s, ks_str_sub(text, 0, s->max_item_bytes), err);
+        if (rc)
+            return rc;
     }
     s->run = at;
     if (s->sink == SINK_SKIPPED) {

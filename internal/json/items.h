@@ -8,7 +8,8 @@
  * what stands outside items is kept (it is small) and can be asked for at the end.
  *
  * Thread: one at a time.  Owns: the item in hand.  Limits: max_item_bytes for an item, 64 KiB for
- * what is outside items, 512 levels. An item over the limit is skipped and counted, not fatal.
+ * what is outside items, 512 levels. An item over the limit is skipped and counted, not fatal; its
+ * beginning can be had, to tell whose it was.
  *
  * An answer is whole only when ks_json_items_is_closed() says so: libcurl 7.88.1 reports some
  * truncated HTTP/2 bodies as success (shared/spec: informers 0.3).
@@ -27,6 +28,9 @@ typedef ks_rc (*ks_json_item_fn)(void *ctx, struct ks_str text);
 KS_MUST_USE ks_rc ks_json_items_new(size_t max_item_bytes, ks_json_item_fn on_item, void *ctx,
                                     struct ks_json_items **out, struct ks_error *err);
 struct ks_json_items *ks_json_items_free(struct ks_json_items *s);
+/* on_skipped gets the first max_item_bytes of each item over the limit, in its place among the
+ * items; same ctx, same rules. */
+void ks_json_items_set_on_skipped(struct ks_json_items *s, ks_json_item_fn on_skipped);
 /* Takes the next bytes, cut anywhere. KS_RC_PARSE for what cannot become a JSON object. */
 KS_MUST_USE ks_rc ks_json_items_feed(struct ks_json_items *s, struct ks_str bytes,
                                      struct ks_error *err);

@@ -111,6 +111,17 @@ static ks_rc on_item(void *ctx, struct ks_str text)
     return rc;
 }
 
+/* Without a name nobody can tell whom a sweep would spare: the owner hears of that too. */
+static ks_rc on_skipped(void *ctx, struct ks_str head)
+{
+    struct ks_reflector *r = ctx;
+    struct ks_error err;
+
+    r->list->page_items++;
+    ks_fail(&err, KS_RC_LIMIT, "the object is too large (more than %zu MiB)", MAX_ITEM_BYTES >> 20);
+    return deliver_bad_item(r, head, &err);
+}
+
 static struct ks_str list_rv(const struct ks_reflector *r)
 {
     bool is_plain = r->policy.is_single || r->policy.is_rv_bad || r->policy.drops_match ||
@@ -156,6 +167,7 @@ static ks_rc send_page(struct ks_reflector *r, struct ks_error *err)
     rc = ks_json_items_new(MAX_ITEM_BYTES, on_item, r, &run->page, err);
     if (rc)
         return rc;
+    ks_json_items_set_on_skipped(run->page, on_skipped);
     atomic_fetch_add(&ks_kube_stats_of(r->kube)->lists_total, 1);
     return ks_reflector_send(r, &query, &config, err);
 }
@@ -225,18 +237,6 @@ static void on_data(void *ctx, struct ks_str bytes)
         fail_with(r, &err);
     }
     ks_reflector_unpin(r);
-}
-
-/* Items over the limit were skipped without a name, so nobody can tell whom a sweep would spare. */
-static ks_rc report_skipped(struct ks_reflector *r)
-{
-    struct ks_error err;
-
-    if (ks_json_items_skipped(r->list->page) == 0)
-        return KS_RC_OK;
-    ks_fail(&err, KS_RC_LIMIT, "%zu objects are larger than %zu bytes",
-            ks_json_items_skipped(r->list->page), MAX_ITEM_BYTES);
-    return ks_reflector_deliver_bad(r, (struct ks_str){0}, (struct ks_str){0}, &err);
 }
 
 static ks_rc copy_member(struct ks_json_value metadata, const char *key, struct ks_buf *out,
@@ -316,8 +316,6 @@ static void finish_page(struct ks_reflector *r)
     struct ks_error err;
     ks_rc rc;
 
-    if (report_skipped(r))
-        return;
     rc = read_envelope(r, &err);
     if (!rc)
         rc = read_token(r, &err);

@@ -39,6 +39,12 @@ static ks_rc on_item(void *ctx, struct ks_str text)
     return ks_buf_append_byte(&o->items, '\n');
 }
 
+static ks_rc on_skipped(void *ctx, struct ks_str head)
+{
+    require(head.len == 64);
+    return on_item(ctx, head);
+}
+
 static void split(struct ks_str text, size_t piece, struct outcome *o)
 {
     struct ks_error err = {0};
@@ -48,6 +54,7 @@ static void split(struct ks_str text, size_t piece, struct outcome *o)
     ks_buf_init(&o->items, 16u << 20);
     ks_buf_init(&o->envelope, 1u << 20);
     require(ks_json_items_new(64, on_item, o, &s, &err) == KS_RC_OK);
+    ks_json_items_set_on_skipped(s, on_skipped);
     for (size_t at = 0; at < text.len && !o->rc; at += piece) {
         struct ks_str part = ks_str_sub(text, at, piece);
         /* Each piece in an allocation of its own, so that nothing can be read beyond it or after

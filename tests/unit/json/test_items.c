@@ -36,6 +36,13 @@ static ks_rc on_item(void *ctx, struct ks_str text)
     return ks_buf_append_byte(&sink->seen, '|');
 }
 
+static ks_rc on_skipped(void *ctx, struct ks_str head)
+{
+    struct sink *sink = ctx;
+
+    return ks_buf_append_byte(&sink->seen, '!') ? KS_RC_NOMEM : on_item(sink, head);
+}
+
 static ks_rc feed_in_pieces(struct ks_json_items *s, struct ks_str text, size_t piece)
 {
     struct ks_error err = {0};
@@ -72,6 +79,7 @@ static void split(struct ks_str text, size_t piece, size_t max_item, struct outc
     ks_buf_init(&o->sink.seen, 16u << 20);
     ks_buf_init(&o->envelope, 1u << 20);
     assert_int_equal(ks_json_items_new(max_item, on_item, &o->sink, &s, &err), KS_RC_OK);
+    ks_json_items_set_on_skipped(s, on_skipped);
     o->rc = feed_in_pieces(s, text, piece);
     o->is_closed = ks_json_items_is_closed(s);
     o->has_items = ks_json_items_has_items(s);
@@ -223,7 +231,7 @@ static void skips_items_over_the_limit(void **state)
         assert_int_equal(o.rc, KS_RC_OK);
         assert_true(o.is_closed);
         assert_int_equal(o.skipped, 2);
-        assert_true(ks_str_is(ks_buf_str(&o.sink.seen), "12345678|\"x\"|9|"));
+        assert_true(ks_str_is(ks_buf_str(&o.sink.seen), "12345678|!12345678|\"x\"|!{\"aaaa\":|9|"));
         outcome_fini(&o);
     }
 }

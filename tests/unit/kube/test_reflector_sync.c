@@ -300,6 +300,27 @@ static void an_expired_page_leads_to_one_unpaged_list(void **state)
     fixture_expect(fx, "syncing ");
 }
 
+static void an_item_that_is_too_large_is_named(void **state)
+{
+    static char filler[1 << 20];
+    struct fixture *fx = *state;
+
+    memset(filler, 'x', sizeof(filler));
+    refuse_streaming(fx);
+    fake_head(&fx->f);
+    fake_data(&fx->f,
+              "{\"kind\":\"DeploymentList\",\"metadata\":{\"resourceVersion\":\"10\"},"
+              "\"items\":[" OBJECT(
+                  "db", "3") ",{\"metadata\":{\"name\":\"web\","
+                             "\"namespace\":\"default\",\"resourceVersion\":\"9\"},\"data\":\"");
+    for (int i = 0; i < 17; i++)
+        fake_bytes(&fx->f, ks_str_make(filler, sizeof(filler)));
+    fake_data(&fx->f, "\"}]}");
+    fixture_expect(fx, "begin +db@3 !web ");
+    fake_end(&fx->f);
+    fixture_expect(fx, "end ");
+}
+
 static void sync_then_lose_history(struct fixture *fx)
 {
     refuse_streaming(fx);
@@ -556,6 +577,7 @@ int main(void)
         TEST(answers_that_are_no_list_are_refused),
         TEST(an_expired_page_leads_to_one_unpaged_list),
         TEST(a_list_at_an_expired_version_is_repeated_without),
+        TEST(an_item_that_is_too_large_is_named),
         TEST(a_version_that_is_too_large_is_dropped_at_once),
         TEST(a_plain_timeout_repeats_the_same_list_later),
         TEST(a_server_that_knows_no_match_is_asked_without),
