@@ -327,6 +327,12 @@ struct ks_plan ks_policy_bad_line(struct ks_policy *p)
     return reaches(&p->bad_lines, MAX_BAD_LINES) ? sync_later() : resume_later(p);
 }
 
+struct ks_plan ks_policy_went_back(struct ks_policy *p)
+{
+    p->is_rv_bad = true;
+    return history_lost(p);
+}
+
 struct ks_plan ks_policy_probe_passed(struct ks_policy *p)
 {
     bool was_in_doubt = p->must_probe;

@@ -108,6 +108,9 @@ void ks_policy_advanced(struct ks_policy *p);
 /* A line that is no JSON: it may have been damaged on the way, so the same is asked for again. */
 struct ks_plan ks_policy_bad_line(struct ks_policy *p);
 
+/* The server is behind the resume position: its state was replaced by an older one. */
+struct ks_plan ks_policy_went_back(struct ks_policy *p);
+
 struct ks_plan ks_policy_probe_passed(struct ks_policy *p);
 struct ks_plan ks_policy_probe_failed(struct ks_policy *p, const struct ks_kube_failure *failure);
 

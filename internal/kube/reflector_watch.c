@@ -21,6 +21,7 @@
 #include "json/json.h"
 #include "kube/peek.h"
 #include "kube/reflector_internal.h"
+#include "kube/rv.h"
 #include "kube/watch_decode.h"
 
 #define TIMEOUT_MIN_S 300
@@ -35,7 +36,7 @@
 #define SETTLE_MS 1000
 #define BIG_LINE_BYTES ((size_t)64 << 10)
 
-enum verdict { VERDICT_FAILED, VERDICT_BAD_LINE, VERDICT_NEEDS_SYNC };
+enum verdict { VERDICT_FAILED, VERDICT_BAD_LINE, VERDICT_NEEDS_SYNC, VERDICT_RESET };
 
 /* Lives on the stack of on_data. */
 struct ks_watch_feed {
@@ -193,6 +194,18 @@ static ks_rc finish_streaming(struct ks_reflector *r, struct ks_str resource_ver
     return ks_reflector_is_closed(r) ? KS_RC_CANCELLED : KS_RC_OK;
 }
 
+/* No server is behind a position that it has served a watch from, unless its past was replaced: by
+ * a backup, mostly. What comes after the old position would be waited for in vain. */
+static ks_rc on_reset(struct ks_reflector *r, struct ks_str resource_version)
+{
+    struct ks_error err;
+
+    ks_fail(&err, KS_RC_UNAVAILABLE,
+            "the API server went back to resource version %.*s from %.*s (its state was restored?)",
+            KS_STR_ARGS(resource_version), KS_STR_ARGS(ks_buf_str(&r->rv_last)));
+    return give_verdict(r, VERDICT_RESET, &err);
+}
+
 static ks_rc on_bookmark(struct ks_reflector *r, struct ks_json_value object)
 {
     struct ks_identity id;
@@ -202,6 +215,8 @@ static ks_rc on_bookmark(struct ks_reflector *r, struct ks_json_value object)
     if (r->state == KS_REFLECTOR_STREAMING)
         return ks_watch_is_initial_end(object) ? finish_streaming(r, id.resource_version)
                                                : note_event(r);
+    if (ks_rv_is_older(id.resource_version, ks_buf_str(&r->rv_last)))
+        return on_reset(r, id.resource_version);
     ks_reflector_advance(r, id.resource_version);
     return note_event(r);
 }
@@ -349,6 +364,8 @@ static struct ks_plan plan_of(struct ks_reflector *r, const struct ks_watch_feed
         return ks_policy_watch_failed(&r->policy, &feed->failure, lived_ms);
     case VERDICT_BAD_LINE:
         return ks_policy_bad_line(&r->policy);
+    case VERDICT_RESET:
+        return ks_policy_went_back(&r->policy);
     case VERDICT_NEEDS_SYNC:
         break;
     }

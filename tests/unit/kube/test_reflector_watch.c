@@ -78,13 +78,25 @@ static void bookmarks_move_the_position_and_nothing_else(void **state)
     fixture_sync(fx);
     fake_line(&fx->f, BOOKMARK("20"));
     fake_line(&fx->f, BOOKMARK("20"));
-    fake_line(&fx->f, BOOKMARK("15"));
     fake_line(&fx->f, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Deployment\","
                       "\"metadata\":{}}}");
     fixture_expect(fx, "");
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 2000);
     assert_true(fake_asks(&fx->f, "resourceVersion=20"));
+}
+
+static void a_bookmark_from_the_past_brings_a_new_sync(void **state)
+{
+    struct fixture *fx = *state;
+
+    fixture_sync(fx);
+    fake_line(&fx->f, BOOKMARK("8"));
+    assert_false(fake_has_open(&fx->f));
+    fixture_expect(fx, "stale ");
+    (void)fake_await_request(&fx->f, 2000);
+    assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
+    assert_false(fake_asks(&fx->f, "resourceVersion="));
 }
 
 static void a_position_that_is_no_number_only_moves(void **state)
@@ -685,6 +697,7 @@ int main(void)
         TEST(a_routine_end_is_no_news),
         TEST(peace_after_a_loss_is_fresh),
         TEST(bookmarks_move_the_position_and_nothing_else),
+        TEST(a_bookmark_from_the_past_brings_a_new_sync),
         TEST(a_position_that_is_no_number_only_moves),
         TEST(a_position_of_zero_means_a_sync),
         TEST(what_is_not_ours_is_ignored_and_does_not_advance),
