@@ -377,6 +377,8 @@ const char *ks_trouble_text(Kstatus__V1__TargetChange__State state)
         return "not served";
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_SOURCE_MISSING:
         return "inventory missing";
+    case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_REFUSED:
+        return "refused";
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_UNSPECIFIED:
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_LISTING:
     case KSTATUS__V1__TARGET_CHANGE__STATE__STATE_SYNCED:

@@ -56,6 +56,7 @@ typedef enum {
     KS_TARGET_DISCONNECTED = 3,
     KS_TARGET_FORBIDDEN = 4,
     KS_TARGET_KIND_MISSING = 5,
+    KS_TARGET_REFUSED = 7,
 } ks_target_state;
 
 struct ks_target_change {

@@ -383,7 +383,7 @@ static bool state_changed(struct ks_watch *w, ks_source_state state, const struc
         return tell_all(w, KS_TARGET_DISCONNECTED, err) &&
                excuse_all(w, KS_LIT("Unauthenticated"), err);
     case KS_SOURCE_FAILED:
-        return tell_all(w, KS_TARGET_DISCONNECTED, err) && excuse_all(w, KS_LIT("Refused"), err);
+        return tell_all(w, KS_TARGET_REFUSED, err) && excuse_all(w, KS_LIT("Refused"), err);
     }
     return true;
 }

@@ -81,8 +81,9 @@ static void say_update(struct fixture *f, const struct ks_event *event)
 
 static void say_event(struct fixture *f, const struct ks_event *event)
 {
-    static const char *const states[] = {"",          "LISTING",     "SYNCED", "DISCONNECTED",
-                                         "FORBIDDEN", "KIND_MISSING"};
+    static const char *const states[] = {
+        "",          "LISTING",      "SYNCED",         "DISCONNECTED",
+        "FORBIDDEN", "KIND_MISSING", "SOURCE_MISSING", "REFUSED"};
     const struct ks_target_change *change = &event->target_change;
 
     switch (event->kind) {

@@ -214,7 +214,7 @@ static void disconnection_is_told_and_healed(void **state)
                        "1 DISCONNECTED transport failure: reset\n1 SYNCED\n");
     fake_state(pods, KS_SOURCE_FAILED, KS_RC_INVALID, "field label not supported");
     fake_state(pods, KS_SOURCE_UNAUTHENTICATED, KS_RC_UNAUTHENTICATED, "expired");
-    fixture_expect(&f, "1 DISCONNECTED invalid argument: field label not supported\n"
+    fixture_expect(&f, "1 REFUSED invalid argument: field label not supported\n"
                        "1 DISCONNECTED credentials not accepted: expired\n");
     fixture_fini(&f);
 }
@@ -228,7 +228,7 @@ static void a_refused_selector_is_settled(void **state)
     fixture_init(&f);
     fixture_open(&f, targets, 1);
     fake_state(fake_find("pods@demo"), KS_SOURCE_FAILED, KS_RC_INVALID, "no such field");
-    fixture_expect(&f, "1 LISTING\n1 DISCONNECTED invalid argument: no such field\n"
+    fixture_expect(&f, "1 LISTING\n1 REFUSED invalid argument: no such field\n"
                        "SYNCED Unknown 0\n");
     fixture_fini(&f);
 }
