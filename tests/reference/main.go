@@ -3,6 +3,7 @@
 // What the reference makes of objects: one verdict a line, for scripts/verdicts.
 //
 //	reference FILE           FILE has "MILLISECONDS OBJECT" a line: Unix time, then JSON
+//	reference --families FILE   the same, with several objects in the place of one: see families.go
 //	reference --bench FILE   FILE is one object; prints objects per second of CPU time
 //
 // A line of output is "STATUS", then for each condition its type, status, reason and message, separated by tabs and
@@ -85,7 +86,15 @@ func appendVerdict(out []byte, result *status.Result, err error) []byte {
 	return append(out, '\n')
 }
 
-func judgeLines(path string) error {
+// Appends the line of output for what follows the time in a line of input.
+type judge func(out, text []byte) ([]byte, error)
+
+func judgeObject(out, text []byte) ([]byte, error) {
+	result, err := verdict(text)
+	return appendVerdict(out, result, err), nil
+}
+
+func judgeLines(path string, judge judge) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -103,8 +112,9 @@ func judgeLines(path string) error {
 		}
 		now := time.UnixMilli(millis)
 		status.Now = func() time.Time { return now }
-		result, err := verdict(text)
-		line = appendVerdict(line[:0], result, err)
+		if line, err = judge(line[:0], text); err != nil {
+			return err
+		}
 		if _, err := out.Write(line); err != nil {
 			return err
 		}
@@ -147,11 +157,13 @@ func bench(path string) error {
 func run(args []string) error {
 	switch {
 	case len(args) == 1:
-		return judgeLines(args[0])
+		return judgeLines(args[0], judgeObject)
+	case len(args) == 2 && args[0] == "--families":
+		return judgeLines(args[1], newFamilyJudge())
 	case len(args) == 2 && args[0] == "--bench":
 		return bench(args[1])
 	}
-	return errors.New("usage: reference [--bench] FILE")
+	return errors.New("usage: reference [--families | --bench] FILE")
 }
 
 func main() {

@@ -15,6 +15,8 @@
  */
 #include "object.h"
 
+#include <assert.h>
+
 #include "base/rfc3339.h"
 
 enum form {
@@ -35,6 +37,7 @@ struct field {
     const char *key; /* NULL: the end of a table */
     enum form form;
     unsigned absent; /* chance in a thousand, beside the mood's */
+    bool is_kept;    /* there, once, and as it should be: a family hangs together by it */
     const char *const *words;
     const struct field *inner;
 };
@@ -441,10 +444,10 @@ static size_t choose_members(struct text *t, const struct shape *s, const struct
     size_t count = 0;
 
     for (const struct field *f = fields; f->key && count + 2 < MAX_MEMBERS; f++) {
-        if (text_chance(t, f->absent) || text_chance(t, s->absent))
+        if (!f->is_kept && (text_chance(t, f->absent) || text_chance(t, s->absent)))
             continue;
         chosen[count++] = f;
-        if (text_chance(t, t->spoil))
+        if (!f->is_kept && text_chance(t, t->spoil))
             chosen[count++] = f; /* doubled: the second has a value of its own */
     }
     for (size_t i = count; i > 1; i--) {
@@ -467,7 +470,7 @@ static void write_map(struct text *t, const struct shape *s, const struct field 
     for (size_t i = 0; i < count; i++) {
         if (i)
             text_token(t, ",");
-        if (text_chance(t, t->spoil / 4))
+        if (!chosen[i]->is_kept && text_chance(t, t->spoil / 4))
             text_near(t, ks_str_from(chosen[i]->key));
         else
             text_string(t, ks_str_from(chosen[i]->key));
@@ -562,7 +565,7 @@ static void write_expected(struct text *t, const struct shape *s, const struct f
 
 static void write_value(struct text *t, const struct shape *s, const struct field *f)
 {
-    if (text_chance(t, t->spoil))
+    if (!f->is_kept && text_chance(t, t->spoil))
         text_spoilt(t);
     else
         write_expected(t, s, f);
@@ -579,14 +582,18 @@ static void set_mood(struct text *t, struct shape *s)
     s->absent = mood < 40 ? 5 : 60;
 }
 
+int64_t object_choose_now(struct text *t)
+{
+    /* Around 2026, at whole seconds as often as not. */
+    int64_t now_ms = INT64_C(1767225600000) + (int64_t)text_below(t, 366 * 86400) * 1000;
+
+    return text_chance(t, 500) ? now_ms + text_below(t, 1000) : now_ms;
+}
+
 static void set_numbers(struct text *t, struct shape *s)
 {
     static const int64_t edges[] = {0, -1, INT64_MAX - 1, INT64_MIN + 1, 2147483648};
 
-    /* Around 2026, at whole seconds as often as not. */
-    s->now_ms = INT64_C(1767225600000) + (int64_t)text_below(t, 366 * 86400) * 1000;
-    if (text_chance(t, 500))
-        s->now_ms += text_below(t, 1000);
     s->generation =
         text_chance(t, 50) ? edges[text_below(t, KS_ARRAY_LEN(edges))] : (int64_t)text_below(t, 20);
     s->replicas = text_below(t, 5);
@@ -599,6 +606,7 @@ void object_write(struct text *t, int64_t *out_now_ms)
     const char *name[] = {kind->name, NULL};
 
     set_mood(t, &shape);
+    shape.now_ms = object_choose_now(t);
     set_numbers(t, &shape);
     {
         const struct field object[] = {
@@ -618,4 +626,63 @@ void object_write(struct text *t, int64_t *out_now_ms)
     if (t->spoil > 100 && text_chance(t, 100))
         text_corrupt(t);
     *out_now_ms = shape.now_ms;
+}
+
+/* The rows of a kind take turns. */
+static const struct kind *choose_row(struct text *t, const char *name)
+{
+    const struct kind *rows[KS_ARRAY_LEN(kinds)];
+    unsigned count = 0;
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].name, name) == 0)
+            rows[count++] = &kinds[i];
+    }
+    assert(count > 0);
+    return rows[text_below(t, count)];
+}
+
+/* A value that is kept as it stands: JSON text, or with FORM_WORD a string. */
+#define KEPT(name, how, value)                                                                     \
+    {                                                                                              \
+        .key = name, .form = how, .is_kept = true, .words = WORDS(value)                           \
+    }
+#define KEPT_MAP(name, table)                                                                      \
+    {                                                                                              \
+        .key = name, .form = FORM_MAP, .is_kept = true, .inner = table                             \
+    }
+
+void object_write_member(struct text *t, int64_t now_ms, const struct object_ties *ties)
+{
+    const struct kind *kind = choose_row(t, ties->kind);
+    struct shape shape = {.now_ms = now_ms};
+    const struct field tied_metadata[] = {
+        KEPT("name", FORM_NUMBER, ties->uid),
+        KEPT("namespace", FORM_NUMBER, ties->space),
+        KEPT("uid", FORM_NUMBER, ties->uid),
+        KEPT("labels", FORM_NUMBER, ties->labels),
+        KEPT("ownerReferences", FORM_NUMBER, ties->owners),
+        {.key = "generation", .form = FORM_GENERATION, .absent = 150},
+        {.key = "creationTimestamp", .form = FORM_CREATED, .absent = 20},
+        {.key = "deletionTimestamp",
+         .form = FORM_WORD,
+         .absent = 940,
+         .words = WORDS("2026-01-01T00:00:00Z", "soon", "", "")},
+        END,
+    };
+    struct field spec[MAX_MEMBERS] = {KEPT("selector", FORM_NUMBER, ties->selector)};
+    const struct field object[] = {
+        KEPT("apiVersion", FORM_NUMBER, ties->version),
+        {.key = "kind", .form = FORM_NUMBER, .is_kept = true, .words = WORDS(ties->quoted_kind)},
+        KEPT_MAP("metadata", tied_metadata),
+        KEPT_MAP("spec", spec),
+        MAP("status", kind->status),
+        END,
+    };
+
+    for (size_t i = 0; kind->spec[i].key; i++)
+        spec[i + 1] = kind->spec[i];
+    set_mood(t, &shape);
+    set_numbers(t, &shape);
+    write_map(t, &shape, object);
 }

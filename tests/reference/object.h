@@ -13,4 +13,21 @@
 /* Writes one object, on one line, and says at which time it is to be judged. */
 void object_write(struct text *t, int64_t *out_now_ms);
 
+/* What ties a member to its family: JSON text that is written as it stands, and once. */
+struct object_ties {
+    const char *kind; /* plain */
+    const char *quoted_kind;
+    const char *version;
+    const char *space;
+    const char *uid; /* its name, too */
+    const char *labels;
+    const char *owners;
+    const char *selector;
+};
+
+/* A time at which things may be judged. */
+int64_t object_choose_now(struct text *t);
+/* The same tables and moods as object_write, but for what ties it. */
+void object_write_member(struct text *t, int64_t now_ms, const struct object_ties *ties);
+
 #endif

@@ -5,6 +5,9 @@
  * message, with tabs between, percent-encoded; or "error" and why. A message in our own words is
  * left out: it is not to be compared.
  *
+ * verdict_ours --families FILE: the same with a family in the place of an object: see
+ * ours_family.h.
+ *
  * verdict_ours --bench FILE: parses and judges the one object in FILE for some seconds, and prints
  * objects per second of CPU time.
  *
@@ -16,6 +19,7 @@
 #include "base/file.h"
 #include "json/json.h"
 #include "status/status.h"
+#include "ours_family.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 #define LINE_MAX_BYTES ((size_t)64 << 20)
@@ -65,10 +69,24 @@ static ks_rc append_failure(struct ks_buf *line, ks_rc why, const struct ks_erro
     return rc ? rc : append_field(line, ks_str_from(err->msg));
 }
 
-static ks_rc judge_line(struct ks_json *json, struct ks_str line, struct ks_buf *out)
+static ks_rc append_object(struct ks_json *json, int64_t now_ms, struct ks_str object,
+                           struct ks_buf *out)
 {
     struct ks_error err = {0};
     struct ks_verdict verdict;
+    ks_rc rc = judge(json, object, now_ms, &verdict, &err);
+
+    return rc ? append_failure(out, rc, &err) : append_verdict(out, &verdict);
+}
+
+/* One of the two; the other is NULL. */
+struct judges {
+    struct ks_json *json;
+    struct family_judge *family;
+};
+
+static ks_rc judge_line(const struct judges *judges, struct ks_str line, struct ks_buf *out)
+{
     struct ks_str clock;
     int64_t now_ms;
     ks_rc rc;
@@ -76,12 +94,12 @@ static ks_rc judge_line(struct ks_json *json, struct ks_str line, struct ks_buf 
     if (!ks_str_split(&line, ' ', &clock) || !ks_str_to_int64(clock, &now_ms))
         return KS_RC_INVALID;
     ks_buf_clear(out);
-    rc = judge(json, line, now_ms, &verdict, &err);
-    rc = rc ? append_failure(out, rc, &err) : append_verdict(out, &verdict);
+    rc = judges->family ? family_judge_line(judges->family, now_ms, line, out)
+                        : append_object(judges->json, now_ms, line, out);
     return rc ? rc : ks_buf_append_byte(out, '\n');
 }
 
-static ks_rc judge_lines(struct ks_json *json, struct ks_str text, struct ks_error *err)
+static ks_rc judge_lines(const struct judges *judges, struct ks_str text, struct ks_error *err)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(LINE_MAX_BYTES);
     size_t number = 0;
@@ -93,7 +111,7 @@ static ks_rc judge_lines(struct ks_json *json, struct ks_str text, struct ks_err
         number++;
         if (line.len == 0)
             continue;
-        rc = judge_line(json, line, &out);
+        rc = judge_line(judges, line, &out);
         if (rc)
             return ks_fail(err, rc, "line %zu: it must be a time in milliseconds and an object",
                            number);
@@ -133,24 +151,44 @@ static ks_rc bench(struct ks_json *json, struct ks_str object, struct ks_error *
     return KS_RC_OK;
 }
 
+static ks_rc run_families(struct ks_str text, struct ks_error *err)
+{
+    struct judges judges = {0};
+    ks_rc rc = family_judge_new(&judges.family, err);
+
+    if (rc)
+        return rc;
+    rc = judge_lines(&judges, text, err);
+    family_judge_free(judges.family);
+    return rc;
+}
+
+static ks_rc run_objects(struct ks_str text, bool is_bench, struct ks_error *err)
+{
+    struct judges judges = {0};
+    ks_rc rc = ks_json_new(&ks_json_limits_object, &judges.json, err);
+
+    if (rc)
+        return rc;
+    rc = is_bench ? bench(judges.json, text, err) : judge_lines(&judges, text, err);
+    ks_json_free(judges.json);
+    return rc;
+}
+
 static ks_rc run(int argc, char **argv, struct ks_error *err)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(FILE_MAX_BYTES);
     bool is_bench = argc == 3 && ks_str_is(ks_str_from(argv[1]), "--bench");
-    struct ks_json *json;
+    bool is_family = argc == 3 && ks_str_is(ks_str_from(argv[1]), "--families");
     ks_rc rc;
 
-    if (!is_bench && argc != 2)
-        return ks_fail(err, KS_RC_INVALID, "usage: verdict_ours [--bench] FILE");
+    if (!is_bench && !is_family && argc != 2)
+        return ks_fail(err, KS_RC_INVALID, "usage: verdict_ours [--families | --bench] FILE");
     rc = ks_file_read(argv[argc - 1], &text, err);
     if (rc)
         return rc;
-    rc = ks_json_new(&ks_json_limits_object, &json, err);
-    if (rc)
-        return rc;
-    rc = is_bench ? bench(json, ks_buf_str(&text), err) : judge_lines(json, ks_buf_str(&text), err);
-    ks_json_free(json);
-    return rc;
+    return is_family ? run_families(ks_buf_str(&text), err)
+                     : run_objects(ks_buf_str(&text), is_bench, err);
 }
 
 int main(int argc, char **argv)

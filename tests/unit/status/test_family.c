@@ -109,9 +109,8 @@ static void a_member_that_is_going_does_not(void **state)
 /* Only a Pod waits for a node, whatever else has such a condition. */
 static void another_kind_waits_for_no_node(void **state)
 {
-    static const char stalled[] =
-        "{\"status\":{\"conditions\":[" CONDITION("PodScheduled", "False", "Unschedulable") "," //
-        CONDITION("Stalled", "True", "Broken") "]}}";
+    static const char stalled[] = "{\"status\":{\"conditions\":[" CONDITION(
+        "PodScheduled", "False", "Unschedulable") "," CONDITION("Stalled", "True", "Broken") "]}}";
     static const struct ks_status_kind other = {KS_LIT("example.com"), KS_LIT("Pod")};
 
     (void)state;
