@@ -3,29 +3,38 @@
  * The JSON view: scan, tokenize, link.
  *
  * jsmn is a tokenizer that accepts much that is no JSON, stops at a NUL byte and is quadratic in
- * nesting depth, so it never sees a text that has not been proved good. A parse is three passes,
- * each linear:
+ * nesting depth, so it never sees a text that has not been proved good. Three passes, each linear:
  *
  *   scan (scan.c)  the whole grammar with its limits: depth, tokens, bytes, number range;
- *   jsmn           the tokens, into an array that the scan has measured exactly;
+ *   jsmn           the tokens, into an array that the scan has measured;
  *   link           for each token, where its subtree ends, so that a sibling is one step away.
+ *
+ * A verdict looks at a small part of an object: never at managedFields or the text of a ConfigMap,
+ * seldom at a Pod template. So the last two passes leave out what is within the scan's parts (large
+ * maps and lists), and are run over a part when somebody first looks into it. jsmn makes a token
+ * for a part as for any list or map, but sees nothing between its brackets. The tokens of the part
+ * are then made behind all others, beginning with one for its brackets again: the part's root,
+ * which is never handed out.
  *
  * A jsmn token carries `parent` (JSMN_PARENT_LINKS) and `size`; the latter counts children, which
  * nobody needs once the grammar is proved, so link() keeps there what walking needs:
  *
- *   map, list  index of the first token behind the subtree;
+ *   map, list  index of the first token behind the subtree; of a part, -1 - its number;
  *   string     where its decoded form is: TEXT_UNKNOWN, TEXT_PLAIN, or TEXT_DECODED + index in
  * `decoded`.
  *
  * Invariants:
  *   1. token_count is 0 unless the last parse succeeded, and every handle is checked against it.
  *   2. A token's parent has a smaller index; a member's value has its key as parent, a key its map.
+ * The top-level token and the parts' roots have none.
  *   3. Decoded strings live until the next parse; each string is decoded at most once.
+ *   4. The array has room for all tokens and all roots of parts: looking into a part cannot fail.
  *
  * Thread: one at a time.  It does not: convert numbers to double, build trees, or change the text.
  */
 #include "json/json.h"
 
+#include <assert.h>
 #include <limits.h>
 
 #define JSMN_STATIC
@@ -40,6 +49,8 @@
 
 enum { TEXT_UNKNOWN, TEXT_PLAIN, TEXT_DECODED };
 
+#define NO_TOKEN (-1)
+
 /* What ks_json_trim leaves: enough for a large Pod. */
 #define USUAL_TOKENS 4096u
 
@@ -51,6 +62,9 @@ struct ks_json {
     size_t token_count;
     unsigned char *levels; /* the scan's stack, limits.max_depth long */
     struct ks_json_scan scan;
+    int part_tokens[KS_JSON_PARTS_MAX]; /* each part's own token, or NO_TOKEN */
+    int part_roots[KS_JSON_PARTS_MAX];  /* and its root; 0: not looked into */
+    size_t visits;
     struct ks_str *decoded;
     size_t decoded_cap;
     size_t decoded_count;
@@ -68,7 +82,8 @@ ks_rc ks_json_new(const struct ks_json_limits *limits, struct ks_json **out, str
     struct ks_json *json;
 
     /* jsmn's offsets are int. */
-    if (limits->max_bytes > INT_MAX || limits->max_tokens > INT_MAX || limits->max_depth == 0)
+    if (limits->max_bytes > INT_MAX || limits->max_tokens > INT_MAX - KS_JSON_PARTS_MAX ||
+        limits->max_depth == 0)
         return ks_fail(err, KS_RC_INVALID, "JSON limits are out of range");
     json = ks_alloc0(sizeof(*json));
     if (!json)
@@ -79,6 +94,7 @@ ks_rc ks_json_new(const struct ks_json_limits *limits, struct ks_json **out, str
         ks_json_free(json);
         return ks_fail(err, KS_RC_NOMEM, "no memory for a JSON parser");
     }
+    json->scan = (struct ks_json_scan){.levels = json->levels, .limits = &json->limits};
     *out = json;
     return KS_RC_OK;
 }
@@ -90,6 +106,7 @@ static void drop_document(struct ks_json *json)
     json->decoded_count = 0;
     json->token_count = 0;
     json->text = (struct ks_str){0};
+    json->visits = 0;
     json->out_of_memory = false;
 }
 
@@ -127,8 +144,8 @@ static ks_rc reserve_tokens(struct ks_json *json, size_t count, struct ks_error 
         return KS_RC_OK;
     while (cap < count)
         cap *= 2;
-    if (cap > json->limits.max_tokens)
-        cap = json->limits.max_tokens;
+    if (cap > json->limits.max_tokens + KS_JSON_PARTS_MAX)
+        cap = json->limits.max_tokens + KS_JSON_PARTS_MAX;
     ks_free(json->tokens);
     json->token_cap = 0;
     json->tokens = ks_alloc_array(cap, sizeof(*json->tokens));
@@ -138,45 +155,88 @@ static ks_rc reserve_tokens(struct ks_json *json, size_t count, struct ks_error 
     return KS_RC_OK;
 }
 
-static void link_tokens(jsmntok_t *tokens, size_t count)
+/*
+ * Backwards, each subtree's end is known when it is passed up: children have larger indices than
+ * parents. What jsmn left in `size` is the count of children, which is smaller than any end.
+ * Parents come relative to base and become indices.
+ */
+static void link_tokens(jsmntok_t *tokens, size_t base, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        tokens[i].size = (int)i + 1;
-    /* Children have larger indices than parents: backwards, each subtree's end is known when it is
-     * passed up. */
-    for (size_t i = count - 1; i > 0; i--) {
-        jsmntok_t *parent = &tokens[tokens[i].parent];
+    for (size_t i = base + count - 1; i > base; i--) {
+        jsmntok_t *token = &tokens[i];
+        int end = token->size > (int)i ? token->size : (int)i + 1;
+        jsmntok_t *parent;
 
-        if (parent->size < tokens[i].size)
-            parent->size = tokens[i].size;
+        token->parent += (int)base;
+        parent = &tokens[token->parent];
+        if (parent->size < end)
+            parent->size = end;
+        token->size = token->type == JSMN_STRING ? (int)TEXT_UNKNOWN : end;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (tokens[i].type == JSMN_STRING)
-            tokens[i].size = TEXT_UNKNOWN;
+    if (tokens[base].size <= (int)base)
+        tokens[base].size = (int)base + 1;
+}
+
+/*
+ * Lets jsmn look at the text from start to end, which is one map or list, but not into the parts
+ * from number `part` on; puts the tokens behind those that there are. A part's opening bracket is
+ * where jsmn runs out of text; it goes on at the closing one. False when jsmn disagrees with the
+ * scan.
+ */
+static bool tokenize(struct ks_json *json, const struct ks_json_part *range, size_t part)
+{
+    const struct ks_json_scan *scan = &json->scan;
+    jsmntok_t *tokens = json->tokens + json->token_count;
+    size_t first_part = part;
+    unsigned expected = (unsigned)range->token_count;
+    jsmn_parser parser;
+    size_t base = json->token_count;
+
+    jsmn_init(&parser);
+    parser.pos = (unsigned)range->start;
+    while (part < scan->part_count && scan->parts[part].start < range->end) {
+        const struct ks_json_part *hidden = &scan->parts[part];
+
+        if (jsmn_parse(&parser, json->text.ptr, hidden->start + 1, tokens, expected) !=
+            JSMN_ERROR_PART)
+            return false;
+        json->part_tokens[part] = (int)(base + parser.toknext) - 1;
+        parser.pos = (unsigned)hidden->end - 1;
+        expected -= (unsigned)hidden->token_count - 1;
+        json->part_roots[part] = 0;
+        while (++part < scan->part_count && scan->parts[part].start < hidden->end)
+            json->part_tokens[part] = NO_TOKEN;
     }
+    if (jsmn_parse(&parser, json->text.ptr, range->end, tokens, expected) < 0 ||
+        parser.toknext != expected)
+        return false;
+    link_tokens(json->tokens, base, expected);
+    for (; first_part < part; first_part++) {
+        if (json->part_tokens[first_part] != NO_TOKEN)
+            json->tokens[json->part_tokens[first_part]].size = -1 - (int)first_part;
+    }
+    json->token_count += expected;
+    return true;
 }
 
 ks_rc ks_json_parse(struct ks_json *json, struct ks_str text, struct ks_error *err)
 {
-    struct ks_json_scan scan = {.levels = json->levels, .limits = &json->limits};
-    jsmn_parser parser;
+    struct ks_json_part whole = {.end = text.len};
     ks_rc rc;
 
     drop_document(json);
-    rc = ks_json_scan_run(&scan, text, err);
+    rc = ks_json_scan_run(&json->scan, text, err);
     if (rc)
         return rc;
-    rc = reserve_tokens(json, scan.token_count, err);
+    whole.token_count = json->scan.token_count;
+    rc = reserve_tokens(json, whole.token_count + json->scan.part_count, err);
     if (rc)
         return rc;
-    jsmn_init(&parser);
-    if (jsmn_parse(&parser, text.ptr, text.len, json->tokens, (unsigned)scan.token_count) !=
-        (int)scan.token_count)
-        return ks_fail(err, KS_RC_PARSE, "JSON text and its tokens disagree");
-    link_tokens(json->tokens, scan.token_count);
-    json->scan = scan;
     json->text = text;
-    json->token_count = scan.token_count;
+    if (!tokenize(json, &whole, 0)) {
+        drop_document(json);
+        return ks_fail(err, KS_RC_PARSE, "JSON text and its tokens disagree");
+    }
     return KS_RC_OK;
 }
 
@@ -208,6 +268,11 @@ struct ks_json_value ks_json_root(struct ks_json *json)
 bool ks_json_out_of_memory(const struct ks_json *json)
 {
     return json->out_of_memory;
+}
+
+size_t ks_json_visits(const struct ks_json *json)
+{
+    return json->visits;
 }
 
 static ks_json_type primitive_type(struct ks_str text)
@@ -251,20 +316,43 @@ static size_t subtree_end(const struct ks_json *json, size_t index)
 {
     const jsmntok_t *token = &json->tokens[index];
 
-    if (token->type == JSMN_OBJECT || token->type == JSMN_ARRAY)
+    if ((token->type == JSMN_OBJECT || token->type == JSMN_ARRAY) && token->size > 0)
         return (size_t)token->size;
     return index + 1;
+}
+
+/* Where the children of the map or list at index are: behind it, or behind the root of the part
+ * that it is. */
+static size_t opened(struct ks_json *json, size_t index)
+{
+    int size = json->tokens[index].size;
+    size_t part;
+
+    if (size >= 0)
+        return index;
+    part = (size_t)(-1 - size);
+    if (json->part_roots[part] == 0) {
+        size_t root = json->token_count;
+        bool is_ok = tokenize(json, &json->scan.parts[part], part + 1);
+
+        assert(is_ok);
+        json->part_roots[part] = (int)root;
+    }
+    return (size_t)json->part_roots[part];
 }
 
 struct ks_json_value ks_json_first(struct ks_json_value v)
 {
     const jsmntok_t *token = token_of(v);
+    size_t at;
 
     if (!token || (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY))
         return absent;
-    if (token->size == (int)v.at) /* the subtree ends behind the token itself: empty */
+    v.doc->visits++;
+    at = opened(v.doc, v.at - 1) + 1;
+    if (subtree_end(v.doc, at - 1) == at) /* it ends behind the token itself: empty */
         return absent;
-    return value_at(v.doc, token->type == JSMN_OBJECT ? v.at + 1 : v.at);
+    return value_at(v.doc, token->type == JSMN_OBJECT ? at + 1 : at);
 }
 
 struct ks_json_value ks_json_next(struct ks_json_value element)
@@ -276,6 +364,7 @@ struct ks_json_value ks_json_next(struct ks_json_value element)
 
     if (!token || token->parent < 0)
         return absent;
+    json->visits++;
     next = subtree_end(json, element.at - 1);
     up = &json->tokens[token->parent];
     if (up->type == JSMN_STRING) {
@@ -316,15 +405,18 @@ struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key)
 {
     const jsmntok_t *map = token_of(v);
     struct ks_json_value found = absent;
-    const struct ks_json *json = v.doc;
-    size_t at;
+    struct ks_json *json = v.doc;
+    size_t at, end;
 
     if (!map || map->type != JSMN_OBJECT)
         return absent;
+    at = opened(json, v.at - 1);
+    end = subtree_end(json, at);
     /* To the end: of duplicate keys the last one wins. */
-    for (at = v.at; at < (size_t)map->size; at = subtree_end(json, at + 1)) {
+    for (at++; at < end; at = subtree_end(json, at + 1)) {
+        json->visits++;
         if (key_is(json, &json->tokens[at], key))
-            found = value_at(v.doc, at + 1);
+            found = value_at(json, at + 1);
     }
     return found;
 }

@@ -11,6 +11,7 @@
  *   1. at <= text.len at every step, and each step moves at forward: linear, whatever the text.
  *   2. depth <= limits->max_depth; levels[0..depth) are the open brackets.
  *   3. token_count counts what jsmn makes: one per bracket pair, string and scalar.
+ *   4. parts are in the order of their starts, and all but those still open are large.
  *
  * Where Go's encoding/json (the API server's and every Go client's) is laxer than the RFC, this is
  * too: bytes that are no UTF-8 and lone surrogates pass. A number beyond double's range does not,
@@ -31,8 +32,11 @@ struct cursor {
     size_t at;
     unsigned depth;
     enum state state;
+    size_t open_parts[KS_JSON_PART_DEPTH + 1]; /* by depth: index in scan->parts, or NO_PART */
     struct ks_error *err;
 };
+
+#define NO_PART SIZE_MAX
 
 static ks_rc malformed(const struct cursor *c, const char *expected)
 {
@@ -80,8 +84,8 @@ static ks_rc scan_escape(struct cursor *c)
     return KS_RC_OK;
 }
 
-/* 1 for bytes that end a run of ordinary ones: quote, backslash, controls, and all above 0x7f. */
-static bool is_special(unsigned char byte)
+/* Bytes that end a run of ordinary ones: quote, backslash, controls, and all above 0x7f. */
+static inline bool is_special(unsigned char byte)
 {
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
 }
@@ -89,58 +93,88 @@ static bool is_special(unsigned char byte)
 /* That byte in all eight places of a word. */
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Bytes before the first special one, or to the end. Eight at a time as long as none of them is
- * special: subtracting sets the top bit of a byte that was too small. Borrows may set more, so a
- * word that looks special is looked at byte by byte. */
-static size_t measure_run(const char *text, size_t len)
+/* Eight bytes, the first one lowest, whatever the machine's order: compilers make one load of it.
+ */
+static inline uint64_t load_word(const char *text)
+{
+    const unsigned char *b = (const unsigned char *)text;
+
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
+           (uint64_t)b[7] << 56;
+}
+
+/* How many bytes of a word stand before the first special one; 8 when none is. Subtracting sets the
+ * top bit of a byte that was too small; a borrow may set more, but only behind such a byte. */
+static inline size_t measure_word(uint64_t word)
+{
+    uint64_t quote = word ^ EACH('"');
+    uint64_t backslash = word ^ EACH('\\');
+    uint64_t found =
+        (word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80);
+
+    /* What is below the lowest bit set has a low bit for each byte up to the special one's: the
+     * multiplication sums them up in the top byte. */
+    return found ? (size_t)((((found - 1) & ~found & EACH(1)) * EACH(1)) >> 56) - 1 : 8;
+}
+
+/* Bytes before the first special one, or to the end. */
+static inline size_t measure_run(const char *text, size_t len)
 {
     size_t at = 0;
 
     for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t word, quote, backslash;
+        size_t run = measure_word(load_word(text + at));
 
-        memcpy(&word, text + at, sizeof(word));
-        quote = word ^ EACH('"');
-        backslash = word ^ EACH('\\');
-        if ((word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80))
-            break;
+        if (run < sizeof(uint64_t))
+            return at + run;
     }
     while (at < len && !is_special((unsigned char)text[at]))
         at++;
     return at;
 }
 
-/* at is on the opening quote; leaves it behind the closing one. */
-static ks_rc scan_string(struct cursor *c, bool *out_is_plain)
+/* at is on the first special byte of a string that is not its closing quote. */
+static ks_rc scan_odd_string(struct cursor *c)
 {
-    bool is_plain = true;
+    for (;;) {
+        unsigned char byte = c->at < c->text.len ? (unsigned char)c->text.ptr[c->at] : 0;
+        ks_rc rc;
+
+        if (byte == '"')
+            break;
+        if (byte < 0x20)
+            return malformed(c, "the rest of a string");
+        if (byte == '\\') {
+            rc = scan_escape(c);
+            if (rc)
+                return rc;
+        } else {
+            c->at++;
+        }
+        c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
+    }
+    c->at++;
+    return KS_RC_OK;
+}
+
+/* at is on the opening quote; leaves it behind the closing one. */
+static inline ks_rc scan_string(struct cursor *c, bool *out_is_plain)
+{
     ks_rc rc;
 
     rc = count_token(c);
     if (rc)
         return rc;
     c->at++;
-    for (;;) {
-        unsigned char byte;
-
-        c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
-        byte = c->at < c->text.len ? (unsigned char)c->text.ptr[c->at] : 0;
-        if (byte == '"')
-            break;
-        if (byte < 0x20)
-            return malformed(c, "the rest of a string");
-        is_plain = false;
-        if (byte != '\\') {
-            c->at++;
-            continue;
-        }
-        rc = scan_escape(c);
-        if (rc)
-            return rc;
+    c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
+    if (c->at < c->text.len && c->text.ptr[c->at] == '"') {
+        c->at++;
+        *out_is_plain = true;
+        return KS_RC_OK;
     }
-    c->at++;
-    *out_is_plain = is_plain;
-    return KS_RC_OK;
+    *out_is_plain = false;
+    return scan_odd_string(c);
 }
 
 static ks_rc scan_number(struct cursor *c)
@@ -167,6 +201,40 @@ static ks_rc scan_word(struct cursor *c, struct ks_str word)
     return KS_RC_OK;
 }
 
+/* Notes a map or a list that may turn out to be a part. */
+static void begin_part(struct cursor *c)
+{
+    struct ks_json_scan *scan = c->scan;
+
+    c->open_parts[c->depth] = NO_PART;
+    if (scan->part_count == KS_JSON_PARTS_MAX)
+        return;
+    c->open_parts[c->depth] = scan->part_count;
+    scan->parts[scan->part_count++] =
+        (struct ks_json_part){.start = c->at, .token_count = scan->token_count};
+}
+
+/* at is on the closing bracket. One that is too small is the last noted: what is inside is smaller
+ * still. */
+static void end_part(struct cursor *c)
+{
+    struct ks_json_scan *scan = c->scan;
+    struct ks_json_part *part;
+
+    if (c->open_parts[c->depth] == NO_PART)
+        return;
+    part = &scan->parts[c->open_parts[c->depth]];
+    part->end = c->at + 1;
+    part->token_count = scan->token_count - part->token_count + 1;
+    if (part->end - part->start < KS_JSON_PART_MIN_BYTES)
+        scan->part_count--;
+}
+
+static bool may_be_part(unsigned depth)
+{
+    return depth > 0 && depth <= KS_JSON_PART_DEPTH;
+}
+
 static ks_rc open_bracket(struct cursor *c, char bracket)
 {
     ks_rc rc;
@@ -177,6 +245,8 @@ static ks_rc open_bracket(struct cursor *c, char bracket)
     rc = count_token(c);
     if (rc)
         return rc;
+    if (may_be_part(c->depth))
+        begin_part(c);
     c->scan->levels[c->depth++] = (unsigned char)bracket;
     c->state = bracket == '{' ? KEY_OR_END : VALUE_OR_END;
     c->at++;
@@ -186,6 +256,8 @@ static ks_rc open_bracket(struct cursor *c, char bracket)
 static void close_bracket(struct cursor *c)
 {
     c->depth--;
+    if (may_be_part(c->depth))
+        end_part(c);
     c->state = c->depth ? AFTER : END;
     c->at++;
 }
@@ -242,6 +314,10 @@ static ks_rc scan_key(struct cursor *c, char first)
         return rc;
     c->scan->has_plain_keys &= is_plain;
     c->state = COLON;
+    if (c->at < c->text.len && c->text.ptr[c->at] == ':') { /* as good as always */
+        c->state = VALUE;
+        c->at++;
+    }
     return KS_RC_OK;
 }
 
@@ -283,12 +359,12 @@ static ks_rc scan_step(struct cursor *c, char first)
     return malformed(c, "the end");
 }
 
-static void skip_white_space(struct cursor *c)
+static inline void skip_white_space(struct cursor *c)
 {
     while (c->at < c->text.len) {
         char ch = c->text.ptr[c->at];
 
-        if (ch != ' ' && ch != '\n' && ch != '\t' && ch != '\r')
+        if (ch > ' ' || (ch != ' ' && ch != '\n' && ch != '\t' && ch != '\r'))
             break;
         c->at++;
     }
@@ -300,6 +376,7 @@ ks_rc ks_json_scan_run(struct ks_json_scan *scan, struct ks_str text, struct ks_
     ks_rc rc;
 
     scan->token_count = 0;
+    scan->part_count = 0;
     scan->has_plain_text = true;
     scan->has_plain_keys = true;
     if (text.len > scan->limits->max_bytes)

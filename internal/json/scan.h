@@ -10,10 +10,23 @@
 
 #include "json/json.h"
 
+/* Maps and lists that are large and not deep inside: few lookups ever look into them. */
+#define KS_JSON_PARTS_MAX 64
+#define KS_JSON_PART_DEPTH 3
+#define KS_JSON_PART_MIN_BYTES 192
+
+struct ks_json_part {
+    size_t start;       /* of its opening bracket */
+    size_t end;         /* behind its closing one */
+    size_t token_count; /* the bracket pair's own and all inside */
+};
+
 struct ks_json_scan {
     const struct ks_json_limits *limits;
     unsigned char *levels; /* scratch, limits->max_depth bytes */
     /* Results. */
+    struct ks_json_part parts[KS_JSON_PARTS_MAX]; /* by start; one may lie within another */
+    size_t part_count;
     size_t token_count;  /* exactly what jsmn will make of the text */
     bool has_plain_text; /* no escape and no byte above 0x7f anywhere */
     bool has_plain_keys; /* the same for keys alone */

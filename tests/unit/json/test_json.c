@@ -409,6 +409,80 @@ static void walks_siblings(void **state)
     assert_int_equal(ks_json_key(root).len, 0);
 }
 
+static void append(struct ks_buf *text, const char *more)
+{
+    assert_int_equal(ks_buf_append_str(text, ks_str_from(more)), KS_RC_OK);
+}
+
+/* {"<key>":{"a":[{"n":1,"pad":...},{"n":2,"pad":...}],"b":7}}, large enough to be left for later.
+ */
+static void append_large(struct ks_buf *text, const char *key)
+{
+    assert_int_equal(ks_buf_appendf(text, "\"%s\":{\"a\":[", key), KS_RC_OK);
+    for (int i = 1; i <= 2; i++)
+        assert_int_equal(
+            ks_buf_appendf(text, "%s{\"n\":%d,\"pad\":\"%0250d\"}", i > 1 ? "," : "", i, 0),
+            KS_RC_OK);
+    append(text, "],\"b\":7}");
+}
+
+static void assert_large(struct ks_json_value v)
+{
+    struct ks_json_value list = ks_json_get(v, "a");
+    struct ks_json_value second = ks_json_next(ks_json_first(list));
+
+    assert_int_equal(ks_json_count(v), 2);
+    assert_int_equal(ks_json_count(list), 2);
+    assert_true(ks_str_is(ks_json_raw(ks_json_get(second, "n")), "2"));
+    assert_true(ks_json_is_absent(ks_json_next(second)));
+    assert_true(ks_str_is(ks_json_raw(ks_json_next(list)), "7"));
+    assert_true(ks_str_is(ks_json_key(list), "a"));
+    assert_true(ks_str_is(ks_json_raw(ks_json_get(v, "b")), "7"));
+    assert_true(ks_json_raw(v).len > 500);
+}
+
+static void looks_into_large_parts_later(void **state)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
+    struct ks_json_value root;
+
+    (void)state;
+    append(&text, "{\"first\":1,");
+    append_large(&text, "x");
+    append(&text, ",\"empty\":{},");
+    append_large(&text, "y");
+    append(&text, ",\"last\":[3]}");
+    root = parsed(text.data);
+    assert_int_equal(ks_json_count(root), 5);
+    assert_true(ks_str_is(ks_json_raw(ks_json_get(root, "last")), "[3]"));
+    assert_large(ks_json_get(root, "y")); /* in another order than the text's, and twice */
+    assert_large(ks_json_get(root, "x"));
+    assert_large(ks_json_get(root, "y"));
+    assert_true(ks_str_is(ks_json_key(ks_json_next(ks_json_get(root, "x"))), "empty"));
+    assert_true(ks_str_is(ks_json_raw(ks_json_next(ks_json_get(root, "y"))), "[3]"));
+}
+
+static void looks_into_more_parts_than_are_left(void **state)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
+    struct ks_json_value v;
+    size_t count = 0;
+
+    (void)state;
+    append(&text, "[");
+    for (int i = 0; i < 300; i++) {
+        append(&text, i > 0 ? ",{" : "{");
+        append_large(&text, "x");
+        append(&text, "}");
+    }
+    append(&text, "]");
+    for (v = ks_json_first(parsed(text.data)); !ks_json_is_absent(v); v = ks_json_next(v)) {
+        assert_large(ks_json_get(v, "x"));
+        count++;
+    }
+    assert_int_equal(count, 300);
+}
+
 static void the_zero_handle_is_absent(void **state)
 {
     struct ks_json_value zero = {0};
@@ -564,6 +638,8 @@ int main(void)
         cmocka_unit_test(finds_keys_after_unescaping),
         cmocka_unit_test(the_last_duplicate_wins),
         cmocka_unit_test(walks_siblings),
+        cmocka_unit_test(looks_into_large_parts_later),
+        cmocka_unit_test(looks_into_more_parts_than_are_left),
         cmocka_unit_test(the_zero_handle_is_absent),
         cmocka_unit_test(handles_of_a_failed_parse_are_absent),
         cmocka_unit_test(holds_its_limits),
