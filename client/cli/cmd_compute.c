@@ -32,24 +32,25 @@ static ks_rc append_member(struct ks_buf *out, const char *name, struct ks_str v
     return rc ? rc : ks_text_append_json(out, value);
 }
 
-static ks_rc append_identity(struct ks_buf *out, struct ks_json_value object)
+static ks_rc append_identity(struct ks_buf *out, const struct ks_manifest_place *place,
+                             struct ks_json_value object)
 {
-    ks_rc rc = append_member(out, "apiVersion", ks_json_lenient_str(object, "apiVersion", ""));
+    ks_rc rc = append_member(out, "apiVersion", place->api_version);
 
     if (!rc)
-        rc = append_member(out, "kind", ks_json_lenient_str(object, "kind", ""));
+        rc = append_member(out, "kind", place->kind);
     if (!rc)
         rc = append_member(out, "namespace", ks_json_lenient_str(object, "metadata.namespace", ""));
     return rc ? rc : append_member(out, "name", ks_json_lenient_str(object, "metadata.name", ""));
 }
 
-static ks_rc append_json_verdict(struct ks_buf *out, struct ks_json_value object,
-                                 const struct ks_verdict *verdict)
+static ks_rc append_json_verdict(struct ks_buf *out, const struct ks_manifest_place *place,
+                                 struct ks_json_value object, const struct ks_verdict *verdict)
 {
     ks_rc rc = ks_buf_append_byte(out, '{');
 
     if (!rc)
-        rc = append_identity(out, object);
+        rc = append_identity(out, place, object);
     if (!rc)
         rc = append_member(out, "status", ks_str_from(ks_status_text(verdict->status)));
     if (!rc)
@@ -59,27 +60,28 @@ static ks_rc append_json_verdict(struct ks_buf *out, struct ks_json_value object
     return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }
 
-static ks_rc append_json_error(struct ks_buf *out, struct ks_json_value object, const char *text)
+static ks_rc append_json_error(struct ks_buf *out, const struct ks_manifest_place *place,
+                               struct ks_json_value object, const char *text)
 {
     ks_rc rc = ks_buf_append_byte(out, '{');
 
     if (!rc && !ks_json_is_absent(object))
-        rc = append_identity(out, object);
+        rc = append_identity(out, place, object);
     if (!rc)
         rc = append_member(out, "error", ks_str_from(text));
     return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }
 
-static ks_rc append_line(struct ks_buf *out, struct ks_json_value object, ks_status status,
-                         struct ks_str reason, struct ks_str message)
+static ks_rc append_line(struct ks_buf *out, const struct ks_manifest_place *place,
+                         struct ks_json_value object, const struct ks_verdict *verdict)
 {
     const struct ks_line line = {
-        .status = status,
-        .kind = ks_json_lenient_str(object, "kind", "?"),
+        .status = verdict->status,
+        .kind = place->kind.len > 0 ? place->kind : KS_LIT("?"),
         .ns = ks_json_lenient_str(object, "metadata.namespace", ""),
         .name = ks_json_lenient_str(object, "metadata.name", "?"),
-        .reason = reason,
-        .message = message,
+        .reason = verdict->reason,
+        .message = verdict->message,
     };
 
     return ks_line_append(out, &line);
@@ -95,48 +97,69 @@ static ks_rc flush(struct computing *c, ks_rc rc, struct ks_error *err)
     return KS_RC_OK;
 }
 
+static ks_rc print_error(struct computing *c, const struct ks_manifest_place *place,
+                         struct ks_json_value object, const char *why)
+{
+    const struct ks_verdict verdict = {
+        .status = KS_STATUS_UNKNOWN, .reason = KS_LIT("Error"), .message = ks_str_from(why)};
+
+    c->error_count++;
+    return c->options->output == KS_OUTPUT_JSON ? append_json_error(&c->out, place, object, why)
+                                                : append_line(&c->out, place, object, &verdict);
+}
+
+static ks_rc print_verdict(struct computing *c, const struct ks_manifest_place *place,
+                           struct ks_json_value object, const struct ks_verdict *verdict)
+{
+    c->counts[verdict->status]++;
+    return c->options->output == KS_OUTPUT_JSON
+               ? append_json_verdict(&c->out, place, object, verdict)
+               : append_line(&c->out, place, object, verdict);
+}
+
+/* The reference would call Current what is no Kubernetes object at all, as nothing in it says
+ * otherwise; a person who gives such a file has made a mistake. */
+static ks_rc judge(const struct ks_options *options, const struct ks_manifest_place *place,
+                   struct ks_json_value object, struct ks_verdict *out, struct ks_error *why)
+{
+    ptrdiff_t slash = ks_str_chr(place->api_version, '/');
+    const struct ks_status_kind kind = {
+        .group = ks_str_sub(place->api_version, 0, slash < 0 ? 0 : (size_t)slash),
+        .kind = place->kind,
+    };
+    struct ks_status_context context = {.kind = &kind};
+    int64_t now_ms = options->has_now ? options->now_ms : ks_clock_real.wall_ms(&ks_clock_real);
+    bool says_kind = !ks_json_is_absent(ks_json_get(object, "kind"));
+
+    if (place->kind.len == 0)
+        return ks_fail(why, KS_RC_INVALID, "this is no Kubernetes object: %s",
+                       says_kind ? "its kind is no text" : "it has no kind");
+    return ks_status_compute_profile(options->profile, object, now_ms, says_kind ? NULL : &context,
+                                     out, why);
+}
+
 static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
                        struct ks_json_value object, struct ks_error *err)
 {
     struct computing *c = ctx;
-    bool is_json = c->options->output == KS_OUTPUT_JSON;
-    int64_t now_ms =
-        c->options->has_now ? c->options->now_ms : ks_clock_real.wall_ms(&ks_clock_real);
     struct ks_verdict verdict;
     struct ks_error why = {0};
-    ks_rc rc = ks_status_compute_profile(c->options->profile, object, now_ms, NULL, &verdict, &why);
+    ks_rc rc = judge(c->options, place, object, &verdict, &why);
 
-    (void)place; /* the line carries the object's name */
     if (rc == KS_RC_NOMEM)
         return ks_fail(err, rc, "%s", why.msg);
-    if (rc) {
-        c->error_count++;
-        rc = is_json ? append_json_error(&c->out, object, why.msg)
-                     : append_line(&c->out, object, KS_STATUS_UNKNOWN, KS_LIT("Error"),
-                                   ks_str_from(why.msg));
-        return flush(c, rc, err);
-    }
-    c->counts[verdict.status]++;
-    rc = is_json ? append_json_verdict(&c->out, object, &verdict)
-                 : append_line(&c->out, object, verdict.status, verdict.reason, verdict.message);
+    rc = rc ? print_error(c, place, object, why.msg) : print_verdict(c, place, object, &verdict);
     return flush(c, rc, err);
 }
 
 static ks_rc on_bad(void *ctx, const struct ks_manifest_place *place, const struct ks_error *why)
 {
-    struct computing *c = ctx;
+    const struct ks_json_value none = {.doc = NULL};
     struct ks_error err = {0};
     struct ks_error where = *why;
-    const struct ks_json_value none = {.doc = NULL};
-    ks_rc rc;
 
     (void)ks_wrap(&where, why->rc, "%s, line %zu", place->path, place->line); /* returns it */
-    c->error_count++;
-    if (c->options->output == KS_OUTPUT_JSON)
-        rc = append_json_error(&c->out, none, where.msg);
-    else
-        rc = append_line(&c->out, none, KS_STATUS_UNKNOWN, KS_LIT("Error"), ks_str_from(where.msg));
-    return flush(c, rc, &err);
+    return flush(ctx, print_error(ctx, place, none, where.msg), &err);
 }
 
 static int read_files(struct computing *c)
@@ -178,8 +201,8 @@ const struct ks_command ks_cmd_compute = {
             "\n"
             "Computes the status of the objects in a file, without server and cluster: the\n"
             "objects must bring their status, as `kubectl get -o json` prints it. The file may\n"
-            "be YAML (many documents), JSON, a list, or one JSON object per line; lists and\n"
-            "lines may be of any number.\n"
+            "be YAML (many documents), JSON (one document after the other, one per line or not),\n"
+            "or a list of any length. What is no Kubernetes object is an error in its place.\n"
             "\n"
             "  -f, --filename FILE       what to read; - is standard input; may be repeated\n"
             "  -o, --output table|json   json: one line per object, in order, with apiVersion,\n"

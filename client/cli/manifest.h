@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The objects in a file: YAML (many documents), JSON, lists (flattened), or one JSON object per
- * line.
+ * The objects in a file: YAML (many documents), JSON documents one after the other in any layout
+ * (one a line, say), lists (flattened).
  *
- * What it is shows in its first line; a file of one JSON object per line, and a list whatever its
- * layout, may be of any size: one object is held at a time.
+ * What it is shows in its first byte. JSON, and a list in it whatever its layout, may be of any
+ * size: one document, or one item of a large list, is held at a time.
  *
  * Thread: one at a time; blocks on the file.  Owns: nothing after a call.  Limits: 16 MiB an
  * object, 16 MiB a YAML file.
@@ -14,12 +14,17 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "json/json.h"
 
 struct ks_manifest_place {
     const char *path; /* "standard input" for "-" */
     size_t number;    /* of the object, 1 = first */
     size_t line;      /* where its document starts, 1 = first; 0: not known */
+    /* What the object is; the API server leaves it out of a list's items: then as the list says.
+     * Empty when neither says it in a string. Lent like the object. */
+    struct ks_str kind;
+    struct ks_str api_version;
 };
 
 struct ks_manifest_ops {

@@ -273,10 +273,9 @@ struct reading {
     const struct ks_options *options;
 };
 
-static ks_rc check_manifest(const struct ks_options *o, struct ks_json_value object,
-                            struct ks_error *err)
+static ks_rc check_manifest(const struct ks_options *o, struct ks_str kind,
+                            struct ks_json_value object, struct ks_error *err)
 {
-    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
     struct ks_str name = ks_json_lenient_str(object, "metadata.name", "");
     struct ks_str ns = ks_json_lenient_str(object, "metadata.namespace", "");
 
@@ -316,10 +315,11 @@ static ks_rc item_set_kind(struct item *item, struct ks_str kind, struct ks_str 
 
 /* -n must not reach a kind without namespaces, and only the server knows which those are: it
  * ignores a namespace beside a resource as typed, and refuses one beside a kind. */
-static ks_rc item_set_identity(struct item *item, struct ks_json_value object, const char *ns)
+static ks_rc item_set_identity(struct item *item, const struct ks_manifest_place *place,
+                               struct ks_json_value object, const char *ns)
 {
-    struct ks_str version = ks_json_lenient_str(object, "apiVersion", "");
-    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
+    struct ks_str version = place->api_version;
+    struct ks_str kind = place->kind;
     ptrdiff_t slash = ks_str_chr(version, '/');
     struct ks_str group = ks_str_sub(version, 0, slash < 0 ? 0 : (size_t)slash);
     struct ks_str own_ns = ks_json_lenient_str(object, "metadata.namespace", "");
@@ -343,18 +343,17 @@ static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
 {
     const struct reading *reading = ctx;
     KS_CLEANUP(item_freep) struct item *item = NULL;
-    struct ks_str kind = ks_json_lenient_str(object, "kind", "");
-    ks_rc rc = check_manifest(reading->options, object, err);
+    ks_rc rc = check_manifest(reading->options, place->kind, object, err);
 
     if (rc)
         return ks_wrap(err, rc, "%s, object %zu", place->path, place->number);
     item = item_new_object();
     if (!item)
         return fail_nomem(err);
-    rc = item_set_identity(item, object, reading->options->ns);
+    rc = item_set_identity(item, place, object, reading->options->ns);
     if (rc == KS_RC_NOMEM)
         return fail_nomem(err);
-    if (rc || label_set(item, kind, "/", item->object.name))
+    if (rc || label_set(item, place->kind, "/", item->object.name))
         return ks_fail(err, KS_RC_LIMIT, "%s, object %zu: its name or its kind is too long",
                        place->path, place->number);
     return targets_add(reading->targets, KS_TAKE(item), err);

@@ -87,7 +87,7 @@ static ks_rc read_pieces(struct ks_str text, size_t piece, const struct ks_manif
     int ends[2];
     ks_rc rc;
 
-    ks_buf_init(&h->names, 1u << 20);
+    ks_buf_init(&h->names, 8u << 20);
     assert_int_equal(pipe(ends), 0);
     feeding.fd = ends[1];
     assert_int_equal(pthread_create(&thread, NULL, feed, &feeding), 0);
@@ -144,6 +144,67 @@ static void lists_are_flattened(void **state)
     expect("{\"kind\":\"List\",\"items\":[{\"kind\":\"List\",\"items\":[]}," OBJECT("b") "]}",
            "! b ");
     expect("{\"kind\":\"List\",\"items\":[7," OBJECT("b") "]}", "! b ");
+}
+
+#define PRETTY(name) "{\n  \"kind\": \"Pod\",\n  \"metadata\": {\n  \"name\": \"" name "\"\n}\n}\n"
+
+static void documents_follow_one_another(void **state)
+{
+    (void)state;
+    expect(PRETTY("a") PRETTY("b"), "a b ");
+    expect(PRETTY("a") "\n" OBJECT("b") "\n" PRETTY("c") "---\nkind: Pod\nmetadata: {name: d}\n",
+           "a b c d ");
+    expect(OBJECT("a") OBJECT("b") " " OBJECT("c") "\n" OBJECT("d"), "a b c d ");
+    expect(PRETTY("a") "{\n \"x\": nope nope,\n {\n}\n}\n" PRETTY("b"), "a ! b ");
+    expect(PRETTY("a") "{\n \"x\": [\n" PRETTY("b"), "a ! b ");
+    expect("{\n\"kind\": \"List\",\n\"items\": [\n" OBJECT("a") "\n]\n}\n" PRETTY("b"), "a b ");
+    expect("{kind: Pod, metadata: {name: a}}\n---\n{kind: Pod, metadata: {name: b}}\n", "a b ");
+}
+
+static ks_rc on_kind(void *ctx, const struct ks_manifest_place *place, struct ks_json_value object,
+                     struct ks_error *err)
+{
+    struct harvest *h = ctx;
+
+    (void)object; /* its place says it */
+    (void)err;    /* not needed */
+    h->number = place->number;
+    return ks_buf_appendf(&h->names, "%.*s %.*s, ", KS_STR_ARGS(place->api_version),
+                          KS_STR_ARGS(place->kind));
+}
+
+static void expect_kinds(struct ks_str text, const char *kinds)
+{
+    static const struct ks_manifest_ops ops = {.on_object = on_kind};
+    struct harvest h = {.number = 0};
+    struct ks_error err = {0};
+
+    assert_int_equal(read_pieces(text, 1u << 20, &ops, &h, &err), KS_RC_OK);
+    assert_memory_equal(h.names.data, kinds, strlen(kinds));
+    ks_buf_fini(&h.names);
+}
+
+static void a_typed_list_says_what_its_items_are(void **state)
+{
+    struct ks_buf text;
+    ks_rc rc;
+
+    (void)state;
+    expect_kinds(KS_LIT("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[{\"a\":1},"
+                        "{\"kind\":\"X\",\"apiVersion\":\"y/v1\"},{\"kind\":5}]}\n{\"a\":1}"),
+                 "v1 Pod, y/v1 X,  ,  , ");
+    expect_kinds(KS_LIT("{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{\"a\":1}]}"), " , ");
+    expect("{\"kind\":\"List\",\"items\":null}", "");
+    expect("{\"kind\":\"List\",\"items\":null}\n" OBJECT("a"), "a ");
+    ks_buf_init(&text, 64u << 20);
+    rc = ks_buf_append_str(&text, KS_LIT("{\"kind\":\"DaemonSetList\",\"apiVersion\":\"apps/v1\","
+                                         "\"metadata\":{},\"items\":[{\"a\":1}"));
+    for (size_t i = 0; !rc && i < 300000; i++)
+        rc = ks_buf_append_str(&text, KS_LIT(",{\"metadata\":{\"name\":\"a\"},\"x\":[1,2,3,4]}"));
+    assert_int_equal(rc, KS_RC_OK);
+    assert_int_equal(ks_buf_append_str(&text, KS_LIT("]}")), KS_RC_OK);
+    expect_kinds(ks_buf_str(&text), "apps/v1 DaemonSet, apps/v1 DaemonSet, ");
+    ks_buf_fini(&text);
 }
 
 static void a_bad_line_spoils_itself(void **state)
@@ -257,6 +318,17 @@ static void lists_and_lines_of_any_size(void **state)
     ks_buf_fini(&text);
 }
 
+static void expect_spoilt(const struct ks_buf *text, const char *names)
+{
+    struct harvest h = {.number = 0};
+    struct ks_error err = {0};
+
+    assert_int_equal(read_pieces(ks_buf_str(text), 1u << 20, &lenient, &h, &err), KS_RC_OK);
+    assert_string_equal(h.names.data, names);
+    assert_string_equal(h.why.msg, "an object of more than 16 MiB");
+    ks_buf_fini(&h.names);
+}
+
 static void too_large(void **state)
 {
     KS_CLEANUP(ks_freep) char *blanks = ks_alloc(17 * MIB + 1);
@@ -275,7 +347,11 @@ static void too_large(void **state)
     ks_buf_fini(&h.names);
     ks_buf_fini(&text);
     big_make(&text, "{\n\"kind\":\"Pod\",\"x\":\"", blanks, 1, "", "\"}");
-    expect_error(ks_buf_str(&text), KS_RC_LIMIT, "FILE: ");
+    expect_spoilt(&text, "! ");
+    ks_buf_fini(&text);
+    /* The first line is too large: what follows is read, and it is called an object. */
+    big_make(&text, "{\"kind\":\"Pod\",\"x\":\"", blanks, 1, "", "\"}\n" OBJECT("b") "\n");
+    expect_spoilt(&text, "! b ");
     ks_buf_fini(&text);
     big_make(&text, "kind: Pod\n", blanks, 1, "", "");
     expect_error(ks_buf_str(&text), KS_RC_LIMIT, "16 MiB of YAML");
@@ -352,6 +428,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form),
         cmocka_unit_test(lists_are_flattened),
+        cmocka_unit_test(documents_follow_one_another),
+        cmocka_unit_test(a_typed_list_says_what_its_items_are),
         cmocka_unit_test(a_bad_line_spoils_itself),
         cmocka_unit_test(broken_documents),
         cmocka_unit_test(the_first_no_ends_it),
