@@ -4,8 +4,10 @@
  * HTTP port, gRPC server, and only then the line on standard output: whoever reads it can connect.
  *
  * The end: SIGTERM or SIGINT begins a drain (server.h says how it goes); after GRACE_MS, or at a
- * second signal, the calls that are left are broken off. Then all is freed in reverse, but for one
- * thing: the workers' threads end before the gRPC server's queues do, since they ring its bells.
+ * second signal, the calls that are left are broken off; when there are none, connections that are
+ * still open after another LINGER_MS are closed, whoever holds them. Then all is freed in reverse,
+ * but for one thing: the workers' threads end before the gRPC server's queues do, since they ring
+ * its bells.
  *
  * Invariants: 1. signals are blocked before the first thread is made, so that they come to this
  * one; 2. the HTTP port answers (503 on /readyz) until the drain is over.
@@ -18,6 +20,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -37,6 +40,10 @@
 #include "server/worker.h"
 
 #define GRACE_MS 8000
+/* For connections without a call to close by themselves. */
+#define LINGER_MS 500
+/* Between one breaking off and the next. */
+#define AGAIN_MS 1000
 #define HOUSEKEEPING_MS 10000
 #define SILENCES_MAX 2
 /* What fewer leave behind is not worth the walk. */
@@ -48,7 +55,9 @@ struct app {
     struct ks_metrics metrics;
     char instance[48];
     int signal_fd;
-    int drained_fd;
+    int drained_fd; /* rings when one of the two below has become true */
+    atomic_bool is_quiet;
+    atomic_bool is_drained;
     struct ks_kube_config *kube_config;
     bool has_rpc;
     struct ks_worker **workers;
@@ -59,14 +68,30 @@ struct app {
     int64_t ended_at_trim; /* streams that had ended when memory was last given back */
 };
 
-/* Thread: any. */
-static void on_drained(void *ctx)
+static void app_ring(struct app *app)
 {
-    struct app *app = ctx;
     const uint64_t one = 1;
     ssize_t written = write(app->drained_fd, &one, sizeof(one));
 
     (void)written; /* an eventfd refuses only when it would overflow */
+}
+
+/* Thread: any. */
+static void on_quiet(void *ctx)
+{
+    struct app *app = ctx;
+
+    atomic_store(&app->is_quiet, true);
+    app_ring(app);
+}
+
+/* Thread: any. */
+static void on_drained(void *ctx)
+{
+    struct app *app = ctx;
+
+    atomic_store(&app->is_drained, true);
+    app_ring(app);
 }
 
 struct sums {
@@ -213,6 +238,7 @@ static ks_rc app_start_rpc(struct app *app, struct ks_error *err)
         .metrics = &app->metrics,
         .log = &app->log,
         .instance = app->instance,
+        .on_quiet = on_quiet,
         .on_drained = on_drained,
         .ctx = app,
     };
@@ -298,57 +324,69 @@ static void app_trim(struct app *app)
     app->ended_at_trim = ended;
 }
 
-/* Waits until a signal came or the drain is over, at most wait_ms. */
-static void app_wait(struct app *app, int wait_ms, bool *out_is_signalled, bool *out_is_drained)
+/* Waits until a signal came or the drain has got on, at most wait_ms. Returns whether it was a
+ * signal. */
+static bool app_wait(struct app *app, int wait_ms)
 {
     struct pollfd fds[] = {
         {.fd = app->signal_fd, .events = POLLIN},
         {.fd = app->drained_fd, .events = POLLIN},
     };
     struct signalfd_siginfo info;
+    uint64_t rings;
+    ssize_t got;
 
-    *out_is_signalled = false;
-    (void)poll(fds, KS_ARRAY_LEN(fds), wait_ms); /* interrupted: the caller comes again */
-    if ((fds[0].revents & POLLIN) && read(app->signal_fd, &info, sizeof(info)) > 0) {
-        ks_log(&app->log, KS_LOG_INFO, "signal received", KS_F_INT("signal", info.ssi_signo));
-        *out_is_signalled = true;
-    }
-    *out_is_drained = (fds[1].revents & POLLIN) != 0;
+    (void)poll(fds, KS_ARRAY_LEN(fds), wait_ms);        /* interrupted: the caller comes again */
+    got = read(app->drained_fd, &rings, sizeof(rings)); /* so that it rings again */
+    (void)got;                                          /* it does not matter how often it rang */
+    if (!(fds[0].revents & POLLIN) || read(app->signal_fd, &info, sizeof(info)) <= 0)
+        return false;
+    ks_log(&app->log, KS_LOG_INFO, "signal received", KS_F_INT("signal", info.ssi_signo));
+    return true;
 }
 
 static void app_wait_for_signal(struct app *app)
 {
-    bool is_signalled = false;
-    bool is_drained;
-
-    while (!is_signalled) {
-        app_wait(app, HOUSEKEEPING_MS, &is_signalled, &is_drained);
-        if (!is_signalled) {
-            app_check_pulse(app);
-            app_trim(app);
-        }
+    while (!app_wait(app, HOUSEKEEPING_MS)) {
+        app_check_pulse(app);
+        app_trim(app);
     }
+}
+
+static void app_break_off(struct app *app)
+{
+    int64_t calls = ks_metrics_get(&app->metrics, KS_METRIC_CALLS_OPEN);
+
+    if (calls > 0)
+        ks_log(&app->log, KS_LOG_WARN, "breaking off the calls that are left",
+               KS_F_INT("calls", calls));
+    else
+        ks_log(&app->log, KS_LOG_INFO, "closing the connections that are left");
+    ks_rpc_server_hurry(app->rpc);
 }
 
 static void app_drain(struct app *app)
 {
     int64_t due_ms = ks_clock_real.mono_ms(&ks_clock_real) + GRACE_MS;
-    bool is_signalled;
-    bool is_drained = false;
+    bool was_quiet = false;
 
     ks_log(&app->log, KS_LOG_INFO, "draining", KS_F_INT("grace_ms", GRACE_MS),
            KS_F_INT("streams", ks_metrics_get(&app->metrics, KS_METRIC_STREAMS_OPEN)));
     ks_rpc_server_drain(app->rpc);
-    while (!is_drained) {
-        int64_t left_ms = due_ms - ks_clock_real.mono_ms(&ks_clock_real);
+    while (!atomic_load(&app->is_drained)) {
+        int64_t now_ms = ks_clock_real.mono_ms(&ks_clock_real);
 
-        app_wait(app, left_ms > 0 ? (int)left_ms : 0, &is_signalled, &is_drained);
-        if (is_drained || (!is_signalled && ks_clock_real.mono_ms(&ks_clock_real) < due_ms))
+        if (!was_quiet && atomic_load(&app->is_quiet)) {
+            was_quiet = true;
+            due_ms = due_ms < now_ms + LINGER_MS ? due_ms : now_ms + LINGER_MS;
+        }
+        if (!app_wait(app, due_ms > now_ms ? (int)(due_ms - now_ms) : 0) &&
+            ks_clock_real.mono_ms(&ks_clock_real) < due_ms)
             continue;
-        ks_log(&app->log, KS_LOG_WARN, "breaking off the calls that are left",
-               KS_F_INT("calls", ks_metrics_get(&app->metrics, KS_METRIC_CALLS_OPEN)));
-        ks_rpc_server_hurry(app->rpc);
-        due_ms = ks_clock_real.mono_ms(&ks_clock_real) + 1000;
+        if (atomic_load(&app->is_drained))
+            return;
+        app_break_off(app);
+        due_ms = ks_clock_real.mono_ms(&ks_clock_real) + AGAIN_MS;
     }
 }
 

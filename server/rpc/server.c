@@ -9,7 +9,7 @@
  *
  *   drain ──> walk 1: health watches are told NOT_SERVING
  *   its last lane ──> shutdown_and_notify: listeners close, GOAWAY; walk 2: every call drains
- *   the last call gone, and shutdown's tag there ──> on_drained
+ *   the last call gone ──> on_quiet; shutdown's tag there too ──> on_drained
  *
  * `alive` counts what must end before on_drained: every slot and call, and the server itself.
  *
@@ -140,11 +140,17 @@ static struct ks_rpc_server *server_of(struct ks_call_shared *shared)
 
 static void server_drop_alive(struct ks_rpc_server *s)
 {
+    void (*on_quiet)(void *) = s->config.on_quiet;
     void (*on_drained)(void *) = s->config.on_drained;
     void *ctx = s->config.ctx;
+    bool is_shut = atomic_load(&s->is_shut);
+    uint32_t before = atomic_fetch_sub(&s->alive, 1);
 
-    if (atomic_fetch_sub(&s->alive, 1) == 1)
-        on_drained(ctx); /* the server may be freed from now on */
+    /* The server may be freed from now on, though not before this thread has been joined. */
+    if (before == 1)
+        on_drained(ctx);
+    else if (before == 2 && is_shut)
+        on_quiet(ctx);
 }
 
 static struct ks_lane *lane_with_least(struct ks_rpc_server *s)
@@ -448,6 +454,7 @@ struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
     if (!s)
         return NULL;
     if (s->raw && !s->is_started) {
+        s->config.on_quiet = on_drained_unheard;
         s->config.on_drained = on_drained_unheard;
         ks_tag_arm(&s->shut_down);
         grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);

@@ -7,7 +7,8 @@
  *
  * The drain, once begun, goes by itself: health says NOT_SERVING; then no new connections, and
  * GOAWAY; then each stream gets what waits for it, Draining, and UNAVAILABLE. on_drained comes when
- * the last call is gone.
+ * the last call and the last connection are gone. A client that answers closes its connection at
+ * once; one that does not (stopped, or no gRPC client at all) keeps it until ks_rpc_server_hurry.
  */
 #ifndef KS_SERVER_RPC_SERVER_H
 #define KS_SERVER_RPC_SERVER_H
@@ -34,7 +35,10 @@ struct ks_rpc_server_config {
     struct ks_metrics *metrics;
     const struct ks_log *log;
     const char *instance;
-    void (*on_drained)(void *ctx); /* once; thread: any */
+    /* During a drain, when no call is left: only connections hold the server up. Then, or without
+     * it, on_drained. Each once; thread: any. */
+    void (*on_quiet)(void *ctx);
+    void (*on_drained)(void *ctx);
     void *ctx;
 };
 
@@ -60,7 +64,7 @@ const char *ks_rpc_server_addresses(const struct ks_rpc_server *server);
 
 /* Once. */
 void ks_rpc_server_drain(struct ks_rpc_server *server);
-/* During a drain: breaks all calls off. */
+/* During a drain: breaks off all calls, and closes all connections. */
 void ks_rpc_server_hurry(struct ks_rpc_server *server);
 
 /* Never started, or drained; the workers' threads have been joined (they ring our bells). Returns

@@ -526,6 +526,34 @@ class Drain(unittest.TestCase):
         self.assertIn(grpc.StatusCode.UNAVAILABLE, codes)
         self.assertNotIn("breaking off", self.server.log())
 
+    def test_connections_without_a_call_do_not_hold_it_up(self):
+        preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        settings = b"\0\0\0\4\0\0\0\0\0"
+        half_a_call = b"\0\0\x10\1\4\0\0\0\1\x82"
+        sockets = []
+        for data in (b"", preface, preface + settings, preface + settings + half_a_call):
+            sockets.append(self.server.socket())
+            self.addCleanup(sockets[-1].close)
+            sockets[-1].sendall(data)
+        wait_for("the server's settings", lambda: sockets[-1].recv(1))
+        self.assertEqual(self.server.stop(4), 0)  # gRPC itself would wait for 5 s and more
+        self.assertIn("closing the connections that are left", self.server.log())
+
+    def test_a_stopped_client_whose_stream_is_empty_does_not_hold_it_up(self):
+        program = ("import sys, threading; import stream; "
+                   "w = stream.Watch(sys.argv[1], stream.object_target(1, 'cm', 'one', 'default')); "
+                   "w.wait_synced(10); print('synced', flush=True); threading.Event().wait()")
+        client = subprocess.Popen([sys.executable, "-c", program, self.server.grpc], stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(client.stdout.readline(), b"synced\n")
+            client.send_signal(signal.SIGSTOP)
+            self.assertEqual(self.server.stop(4), 0)
+            self.assertNotIn("breaking off", self.server.log())
+        finally:
+            client.kill()
+            client.wait()
+            client.stdout.close()
+
     def test_calls_in_flight_end_as_well(self):
         self.sim.apply(hang("/api/v1/"))
         with self.server.channel() as channel:

@@ -31,6 +31,7 @@ struct fixture {
     struct ks_rpc_server *server;
     struct ks_error err;
     int drained_fd;
+    _Atomic int quiet;
 };
 
 static void on_drained(void *ctx)
@@ -38,6 +39,11 @@ static void on_drained(void *ctx)
     const uint64_t one = 1;
 
     assert_int_equal(write(((struct fixture *)ctx)->drained_fd, &one, sizeof(one)), sizeof(one));
+}
+
+static void on_quiet(void *ctx)
+{
+    (void)atomic_fetch_add(&((struct fixture *)ctx)->quiet, 1);
 }
 
 static void setup(struct fixture *f)
@@ -52,6 +58,7 @@ static void setup(struct fixture *f)
         .worker_count = 1,
         .metrics = &f->metrics,
         .instance = "test",
+        .on_quiet = on_quiet,
         .on_drained = on_drained,
         .ctx = f,
     };
@@ -70,6 +77,7 @@ static void drain(struct fixture *f)
     ks_rpc_server_drain(f->server);
     assert_int_equal(read(f->drained_fd, &count, sizeof(count)), sizeof(count)); /* blocks */
     assert_int_equal(count, 1);
+    assert_in_range(f->quiet, 0, 1); /* none when the connections went before the calls */
 }
 
 /* A unary call without metadata; returns its status. */
