@@ -86,11 +86,29 @@ static void explain_reset(const char *where, bool is_before_head, const char *te
                   is_before_head ? "before an answer came" : "in the middle of the answer", text);
 }
 
+/* Where nobody answers when a proxy is in between; its URL without the credentials in it. */
+static const char *where_of_connect(const struct ks_http *http, struct ks_error *room)
+{
+    const char *url = http->proxy_url;
+    const char *host = strstr(url, "://");
+    const char *at;
+
+    if (!url[0])
+        return http->where;
+    host = host ? host + 3 : url;
+    at = strrchr(host, '@');
+    (void)ks_fail(room, KS_RC_IO, "%s: its proxy %.*s%s", http->where, (int)(host - url), url,
+                  at ? at + 1 : host);
+    return room->msg;
+}
+
 /* Codes with a sentence of our own; other codes get libcurl's. */
-static bool explain_known(const char *where, CURL *easy, CURLcode code, const char *text,
+static bool explain_known(const struct ks_http *http, CURL *easy, CURLcode code, const char *text,
                           struct ks_http_result *out)
 {
+    const char *where = http->where;
     struct ks_error *err = &out->error;
+    struct ks_error room;
 
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         (void)ks_fail(err, KS_RC_IO,
@@ -98,11 +116,13 @@ static bool explain_known(const char *where, CURL *easy, CURLcode code, const ch
                       "and DNS",
                       where);
     else if (code == CURLE_COULDNT_RESOLVE_PROXY)
-        (void)ks_fail(err, KS_RC_IO, "%s: the name of the proxy cannot be resolved", where);
+        (void)ks_fail(err, KS_RC_IO, "%s: the name cannot be resolved; check proxy-url",
+                      where_of_connect(http, &room));
     else if (code == CURLE_COULDNT_CONNECT)
-        explain_connect(where, easy, err);
+        explain_connect(where_of_connect(http, &room), easy, err);
     else if (code == CURLE_OPERATION_TIMEDOUT)
-        (void)ks_fail(err, KS_RC_IO, "%s: no connection came about in time", where);
+        (void)ks_fail(err, KS_RC_IO, "%s: no connection came about in time",
+                      where_of_connect(http, &room));
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
         explain_certificate(where, easy, text, err);
     else if (code == CURLE_SSL_CONNECT_ERROR)
@@ -145,7 +165,7 @@ void ks_http_explain(const struct ks_http *http, CURL *easy, CURLcode code,
     }
     if (code == CURLE_OUT_OF_MEMORY)
         (void)ks_fail(&out->error, KS_RC_NOMEM, "%s: out of memory", http->where);
-    else if (!explain_known(http->where, easy, code, text, out))
+    else if (!explain_known(http, easy, code, text, out))
         (void)ks_fail(&out->error, KS_RC_IO, "%s: %s", http->where, text);
     out->rc = out->error.rc;
 }

@@ -136,11 +136,22 @@ static void text_clean(struct ks_str text, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* The API server words its refusals as a Status, or in Go's plain text for paths that it does not
+ * know. Other refusals of this kind say nothing about what it serves or takes. */
+static bool is_of_another(const struct ks_kube_failure *failure, const char *text)
+{
+    if (failure->rc == KS_RC_NOTFOUND)
+        return strcmp(text, "404 page not found") != 0;
+    return text[0] == '<' && (failure->rc == KS_RC_INVALID || failure->rc == KS_RC_UNSUPPORTED);
+}
+
 static void fail_plain(struct ks_str body, struct ks_kube_failure *out)
 {
     char text[PLAIN_TEXT_SHOWN + 1];
 
     text_clean(ks_str_sub(body, 0, PLAIN_TEXT_SHOWN), text, sizeof(text));
+    if (is_of_another(out, text))
+        out->rc = KS_RC_UNAVAILABLE;
     if (out->http_status >= 300 && out->http_status < 400)
         ks_fail(&out->error, out->rc,
                 "the server answers with a redirect (HTTP %d), which is never followed: check the "
@@ -151,6 +162,10 @@ static void fail_plain(struct ks_str body, struct ks_kube_failure *out)
                 "HTTP %d with a web page instead of an API answer: is a proxy or load balancer in "
                 "between?",
                 out->http_status);
+    else if (out->http_status == 404 && out->rc == KS_RC_UNAVAILABLE)
+        ks_fail(&out->error, out->rc,
+                "HTTP 404 from something that is no API server: is a proxy or load balancer in "
+                "between, and is the server URL right?");
     else if (text[0] && ks_str_is_utf8(ks_str_from(text)))
         ks_fail(&out->error, out->rc, "HTTP %d: %s", out->http_status, text);
     else

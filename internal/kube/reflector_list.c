@@ -103,7 +103,7 @@ static ks_rc on_item(void *ctx, struct ks_str text)
     if (!rc)
         rc = ks_reflector_deliver(r, ks_json_root(parser), r->ops->on_object, &is_ours);
     if (rc == KS_RC_PARSE)
-        ks_fail(&err, rc, "the object's metadata cannot be read");
+        ks_fail(&err, KS_RC_PROTOCOL, "the object's metadata cannot be read");
     if (rc == KS_RC_PARSE || rc == KS_RC_LIMIT)
         rc = deliver_bad_item(r, text, &err);
     if (text.len > BIG_ITEM_BYTES)

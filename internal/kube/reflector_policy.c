@@ -256,7 +256,8 @@ static struct ks_plan history_lost(struct ks_policy *p)
     bool is_first = p->expirations == 0;
 
     p->expirations = 1;
-    return plan(KS_NEXT_SYNC, is_first ? KS_PAUSE_SHORT : KS_PAUSE_BACKOFF, KS_TELL_LOST);
+    /* What heals at once is not told. */
+    return is_first ? plan(KS_NEXT_SYNC, KS_PAUSE_SHORT, KS_TELL_NOTHING) : sync_later();
 }
 
 static struct ks_plan server_failed(struct ks_policy *p)

@@ -255,12 +255,15 @@ static ks_rc on_too_long(void *ctx, struct ks_str head, size_t len)
 
 static ks_rc on_bad_line(struct ks_reflector *r, struct ks_str line, const struct ks_error *err)
 {
+    /* Nobody's argument was malformed: it is the server that answers oddly. */
+    struct ks_error why = *err;
     struct ks_peek peek;
     ks_rc rc;
 
+    why.rc = KS_RC_PROTOCOL;
     ks_peek_event(line, &peek);
-    rc = ks_reflector_deliver_bad(r, peek.ns, peek.name, err);
-    return rc ? rc : give_verdict(r, VERDICT_BAD_LINE, err);
+    rc = ks_reflector_deliver_bad(r, peek.ns, peek.name, &why);
+    return rc ? rc : give_verdict(r, VERDICT_BAD_LINE, &why);
 }
 
 static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event *event,

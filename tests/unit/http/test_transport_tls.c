@@ -109,6 +109,23 @@ static void shows_its_certificate(void **state)
     fixture_free(f);
 }
 
+static void names_the_proxy_that_does_not_answer(void **state)
+{
+    struct fixture *f = fixture_new();
+
+    (void)state;
+    f->http = ks_http_free(f->http);
+    f->config.proxy_url = "http://user:s3cret@127.0.0.1:1";
+    fixture_open(f);
+    call_start(f, &f->many[0], KS_HTTP_LANE_REQUEST, "/echo");
+    fixture_run_until(f, all_ended, 1);
+    assert_int_equal(f->many[0].result.rc, KS_RC_IO);
+    assert_non_null(
+        strstr(f->many[0].result.error.msg, "its proxy http://127.0.0.1:1: connection refused"));
+    assert_null(strstr(f->many[0].result.error.msg, "s3cret"));
+    fixture_free(f);
+}
+
 static void tells_that_nothing_listens(void **state)
 {
     struct fixture *f = fixture_new();
@@ -173,6 +190,7 @@ int main(void)
         cmocka_unit_test(skips_verification_when_told),
         cmocka_unit_test(shows_its_certificate),
         cmocka_unit_test(tells_that_nothing_listens),
+        cmocka_unit_test(names_the_proxy_that_does_not_answer),
         cmocka_unit_test(tells_that_a_name_does_not_resolve),
         cmocka_unit_test(gives_up_a_connect_that_hangs),
     };

@@ -158,6 +158,16 @@ static void bodies_of_proxies(void **state)
     assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
     assert_non_null(strstr(f.error.msg, "web page"));
     assert_null(strstr(f.error.msg, "<html>"));
+    /* Not the API server's word on what it serves or takes. */
+    f = classify(404, "<html><body>404 Not Found</body></html>");
+    assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
+    f = classify(404, "{\"error\":\"no such route\"}");
+    assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
+    assert_non_null(strstr(f.error.msg, "no API server"));
+    f = classify(404, "default backend - 404");
+    assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
+    f = classify(400, "<html>Bad Request</html>");
+    assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
     f = classify(502, "");
     assert_int_equal(f.rc, KS_RC_UNAVAILABLE);
     assert_non_null(strstr(f.error.msg, "HTTP 502"));
