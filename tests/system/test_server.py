@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -193,6 +194,15 @@ class Refusals(Bench):
             with self.assertRaises(grpc.RpcError) as caught:
                 self.raw("/kstatus.v1.StatusService/Get", request)
             self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
+    def test_requests_are_bounded(self):
+        path = "/kstatus.v1.StatusService/Get"
+        for size, code, text in ((100 << 10, "INVALID_ARGUMENT", "at most 65536 are allowed"),
+                                 (2 << 20, "RESOURCE_EXHAUSTED", "Received message larger than max")):
+            with self.subTest(size=size), self.assertRaises(grpc.RpcError) as caught:
+                self.raw(path, b"x" * size)
+            self.assertEqual(caught.exception.code().name, code)
+            self.assertIn(text, caught.exception.details())
 
     def test_metadata_are_bounded(self):
         with self.assertRaises(grpc.RpcError) as caught:
