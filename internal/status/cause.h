@@ -80,7 +80,7 @@ void ks_causes_init(struct ks_causes *c);
  * Copies the cause in. One that says the same as one that is there (code, container, kind and
  * namespace of the source, and the message; for containers of one object whatever the message)
  * becomes one with it: the counts add up, the times widen, and the source whose name sorts first
- * stays. The result does not depend on the order of the calls, unless texts had to be cut.
+ * stays. The most telling are kept, whatever the order of the calls.
  */
 void ks_causes_add(struct ks_causes *c, const struct ks_cause *cause);
 /* Adds each: what the children's causes are to their owner. */
@@ -110,8 +110,8 @@ KS_MUST_USE ks_rc ks_causes_read(struct ks_json_value object, const struct ks_st
  * it names none. */
 bool ks_cause_event_regards(struct ks_json_value event, struct ks_cause_source *out,
                             struct ks_str *out_uid);
-/* Adds what a Warning Event tells, as a cause of the object that it is about; nothing for other
- * Events, and for those about what is no failure. */
+/* Adds what a Warning Event (or a claim's WaitForFirstConsumer) tells, as a cause of the object
+ * that it is about; nothing for other Events. NOMEM as above. */
 KS_MUST_USE ks_rc ks_causes_read_event(struct ks_json_value event, struct ks_causes *out);
 
 #endif
