@@ -64,7 +64,6 @@ struct ks_json {
     struct ks_json_scan scan;
     int part_tokens[KS_JSON_PARTS_MAX]; /* each part's own token, or NO_TOKEN */
     int part_roots[KS_JSON_PARTS_MAX];  /* and its root; 0: not looked into */
-    size_t visits;
     struct ks_str *decoded;
     size_t decoded_cap;
     size_t decoded_count;
@@ -106,7 +105,6 @@ static void drop_document(struct ks_json *json)
     json->decoded_count = 0;
     json->token_count = 0;
     json->text = (struct ks_str){0};
-    json->visits = 0;
     json->out_of_memory = false;
 }
 
@@ -270,11 +268,6 @@ bool ks_json_out_of_memory(const struct ks_json *json)
     return json->out_of_memory;
 }
 
-size_t ks_json_visits(const struct ks_json *json)
-{
-    return json->visits;
-}
-
 static ks_json_type primitive_type(struct ks_str text)
 {
     int64_t ignored;
@@ -348,7 +341,6 @@ struct ks_json_value ks_json_first(struct ks_json_value v)
 
     if (!token || (token->type != JSMN_OBJECT && token->type != JSMN_ARRAY))
         return absent;
-    v.doc->visits++;
     at = opened(v.doc, v.at - 1) + 1;
     if (subtree_end(v.doc, at - 1) == at) /* it ends behind the token itself: empty */
         return absent;
@@ -364,7 +356,6 @@ struct ks_json_value ks_json_next(struct ks_json_value element)
 
     if (!token || token->parent < 0)
         return absent;
-    json->visits++;
     next = subtree_end(json, element.at - 1);
     up = &json->tokens[token->parent];
     if (up->type == JSMN_STRING) {
@@ -414,8 +405,7 @@ struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key)
     end = subtree_end(json, at);
     /* To the end: of duplicate keys the last one wins. */
     for (at++; at < end; at = subtree_end(json, at + 1)) {
-        json->visits++;
-        if (key_is(json, &json->tokens[at], key))
+            if (key_is(json, &json->tokens[at], key))
             found = value_at(json, at + 1);
     }
     return found;

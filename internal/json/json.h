@@ -90,9 +90,6 @@ bool ks_json_to_bool(struct ks_json_value v, bool *out);
 /* Whether decoding ran out of memory since the last parse: the caller then drops what it computed.
  */
 bool ks_json_out_of_memory(const struct ks_json *json);
-/* How many members and elements the lookups since the last parse have looked at: what they cost, in
- * a unit that tests can count on. */
-size_t ks_json_visits(const struct ks_json *json);
 /* The value's own bytes in the text, quotes and brackets included. */
 struct ks_str ks_json_raw(struct ks_json_value v);
 

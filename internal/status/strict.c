@@ -313,12 +313,14 @@ ks_rc ks_strict_compute(struct ks_json_value object, int64_t now_wall_ms,
                         const struct ks_status_context *context, struct ks_verdict *out,
                         struct ks_error *err)
 {
+    struct ks_strict_fresh fresh = {0};
     struct ks_strict s = {
         .object = object,
         .kind = context->kind ? *context->kind : ks_status_kind_of(object),
         .now_ms = now_wall_ms,
         .context = context,
         .out = out,
+        .fresh = &fresh,
     };
 
     *out = (struct ks_verdict){0};

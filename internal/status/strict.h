@@ -19,6 +19,13 @@
 /* So many members of a map are looked at for words about the object's state. */
 #define KS_STRICT_MEMBERS_MAX 64
 
+/* The types of those conditions of a list that are not outdated: asked for by each that is. */
+struct ks_strict_fresh {
+    struct ks_json_value list;
+    size_t count;
+    struct ks_str types[KS_STRICT_CONDITIONS_MAX];
+};
+
 struct ks_strict {
     struct ks_json_value object;
     struct ks_json_value status;     /* a map, or ABSENT */
@@ -33,6 +40,8 @@ struct ks_strict {
     /* private to strict.c */
     int worst;
     int64_t recheck_at_ms;
+    struct ks_strict_fresh *fresh; /* strict_condition.c's memory of the list asked for last */
+    ks_fact is_task;               /* strict_member.c's: whether the object runs to an end */
 };
 
 typedef void (*ks_strict_rule)(struct ks_strict *s);

@@ -93,14 +93,27 @@ static bool is_old(const struct ks_strict *s, struct ks_json_value condition)
            observed < s->generation;
 }
 
-static bool has_fresh(const struct ks_strict *s, struct ks_json_value list, struct ks_str type)
+static void read_fresh(const struct ks_strict *s, struct ks_json_value list)
 {
     struct ks_json_value at = ks_json_first(list);
 
+    s->fresh->list = list;
+    s->fresh->count = 0;
     for (int i = 0; i < KS_STRICT_CONDITIONS_MAX && !ks_json_is_absent(at); i++) {
-        if (ks_str_eq(ks_json_lenient_str(at, "type", ""), type) && !is_old(s, at))
-            return true;
+        if (!is_old(s, at))
+            s->fresh->types[s->fresh->count++] = ks_json_lenient_str(at, "type", "");
         at = ks_json_next(at);
+    }
+}
+
+/* A list is read once, however many of its conditions are outdated. */
+static bool has_fresh(const struct ks_strict *s, struct ks_json_value list, struct ks_str type)
+{
+    if (s->fresh->list.doc != list.doc || s->fresh->list.at != list.at)
+        read_fresh(s, list);
+    for (size_t i = 0; i < s->fresh->count; i++) {
+        if (ks_str_eq(s->fresh->types[i], type))
+            return true;
     }
     return false;
 }

@@ -84,24 +84,67 @@ void ks_strict_gateway(struct ks_strict *s)
         (void)judge_list(s, ks_json_get(at, "conditions")); /* a listener need not answer */
 }
 
-/* Whether two members are the same, each with its default for absent. */
-static bool is_same(struct ks_json_value a, struct ks_json_value b, const char *member,
-                    struct ks_str fallback)
-{
-    struct ks_str left = ks_json_lenient_str(a, member, "");
-    struct ks_str right = ks_json_lenient_str(b, member, "");
+/* What names a parent, with the defaults filled in. */
+struct parent {
+    struct ks_str name;
+    struct ks_str ns;
+    struct ks_str kind;
+    struct ks_str section;
+    int64_t port;
+};
 
-    return ks_str_eq(left.len ? left : fallback, right.len ? right : fallback);
+static struct ks_str text_of(struct ks_json_value v, const char *member, struct ks_str fallback)
+{
+    struct ks_str text = ks_json_lenient_str(v, member, "");
+
+    return text.len > 0 ? text : fallback;
 }
 
-static bool is_same_parent(const struct ks_strict *s, struct ks_json_value a,
-                           struct ks_json_value b)
+static struct parent parent_of(struct ks_json_value reference, struct ks_str own_namespace)
 {
-    struct ks_str ns = ks_json_lenient_str(s->object, "metadata.namespace", "");
+    return (struct parent){
+        .name = ks_json_lenient_str(reference, "name", ""),
+        .ns = text_of(reference, "namespace", own_namespace),
+        .kind = text_of(reference, "kind", KS_LIT("Gateway")),
+        .section = ks_json_lenient_str(reference, "sectionName", ""),
+        .port = ks_json_lenient_int(reference, "port", 0),
+    };
+}
 
-    return is_same(a, b, "name", KS_LIT("")) && is_same(a, b, "namespace", ns) &&
-           is_same(a, b, "kind", KS_LIT("Gateway")) && is_same(a, b, "sectionName", KS_LIT("")) &&
-           ks_json_lenient_int(a, "port", 0) == ks_json_lenient_int(b, "port", 0);
+static bool is_same_parent(const struct parent *a, const struct parent *b)
+{
+    return ks_str_eq(a->name, b->name) && ks_str_eq(a->ns, b->ns) && ks_str_eq(a->kind, b->kind) &&
+           ks_str_eq(a->section, b->section) && a->port == b->port;
+}
+
+/* Parents, read once: they are matched with each other. */
+struct parents {
+    struct ks_str own_namespace;
+    size_t count;
+    bool has_more; /* than were read */
+    struct parent list[PARENTS_MAX];
+};
+
+/* Of each element of list, or of that member of each. */
+static void read_parents(struct parents *p, struct ks_json_value list, const char *member)
+{
+    struct ks_json_value at = ks_json_first(list);
+
+    while (p->count < PARENTS_MAX && !ks_json_is_absent(at)) {
+        p->list[p->count++] = parent_of(member ? ks_json_get(at, member) : at, p->own_namespace);
+        at = ks_json_next(at);
+    }
+    p->has_more = !ks_json_is_absent(at);
+}
+
+/* One that was not read counts as there: in favour of the answer. */
+static bool has_parent(const struct parents *p, const struct parent *parent)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (is_same_parent(&p->list[i], parent))
+            return true;
+    }
+    return p->has_more;
 }
 
 static struct ks_json_value wishes_of(const struct ks_strict *s)
@@ -111,36 +154,20 @@ static struct ks_json_value wishes_of(const struct ks_strict *s)
     return ks_json_type_of(list) == KS_JSON_LIST ? list : (struct ks_json_value){0};
 }
 
-static bool is_wanted(const struct ks_strict *s, struct ks_json_value parent)
+static bool is_wanted(const struct parents *wishes, struct ks_json_value answer)
 {
-    struct ks_json_value at = ks_json_first(wishes_of(s));
+    struct parent parent = parent_of(ks_json_get(answer, "parentRef"), wishes->own_namespace);
 
-    for (int i = 0; i < PARENTS_MAX && !ks_json_is_absent(at); i++) {
-        if (is_same_parent(s, at, parent))
-            return true;
-        at = ks_json_next(at);
-    }
-    return !ks_json_is_absent(at); /* not looked at: in favour of the answer */
+    return has_parent(wishes, &parent);
 }
 
-static bool is_answered(const struct ks_strict *s, struct ks_json_value wish,
-                        struct ks_json_value list)
-{
-    struct ks_json_value at = ks_json_first(list);
-
-    for (int i = 0; i < PARENTS_MAX && !ks_json_is_absent(at); i++) {
-        if (is_same_parent(s, wish, ks_json_get(at, "parentRef")))
-            return true;
-        at = ks_json_next(at);
-    }
-    return !ks_json_is_absent(at);
-}
-
-static void judge_answers(struct ks_strict *s, struct ks_json_value list, bool match)
+/* wishes may be NULL: every answer counts. */
+static void judge_answers(struct ks_strict *s, struct ks_json_value list,
+                          const struct parents *wishes)
 {
     for (struct ks_json_value at = ks_json_first(list); !ks_json_is_absent(at);
          at = ks_json_next(at)) {
-        if (match && !is_wanted(s, ks_json_get(at, "parentRef")))
+        if (wishes && !is_wanted(wishes, at))
             continue;
         if (!judge_list(s, ks_json_get(at, "conditions")))
             tell_unanswered(s);
@@ -152,21 +179,24 @@ void ks_strict_parents(struct ks_strict *s, struct ks_json_value list)
     if (ks_json_count(list) == 0)
         tell_unanswered(s);
     else
-        judge_answers(s, list, false);
+        judge_answers(s, list, NULL);
 }
 
 void ks_strict_route(struct ks_strict *s)
 {
+    struct ks_str own_namespace = ks_json_lenient_str(s->object, "metadata.namespace", "");
     struct ks_json_value list = ks_json_get(s->status, "parents");
-    struct ks_json_value wish = ks_json_first(wishes_of(s));
+    struct parents wishes = {.own_namespace = own_namespace};
+    struct parents answers_to = {.own_namespace = own_namespace};
 
     if (ks_json_type_of(list) != KS_JSON_LIST)
         list = (struct ks_json_value){0};
-    judge_answers(s, list, !ks_json_is_absent(wish));
-    for (int i = 0; i < PARENTS_MAX && !ks_json_is_absent(wish); i++) {
-        if (!is_answered(s, wish, list))
+    read_parents(&wishes, wishes_of(s), NULL);
+    read_parents(&answers_to, list, "parentRef");
+    judge_answers(s, list, wishes.count > 0 ? &wishes : NULL);
+    for (size_t i = 0; i < wishes.count; i++) {
+        if (!has_parent(&answers_to, &wishes.list[i]))
             tell_unanswered(s);
-        wish = ks_json_next(wish);
     }
     if (!ks_strict_is_decided(s))
         tell_unanswered(s);

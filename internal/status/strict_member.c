@@ -24,7 +24,7 @@ static struct ks_finding finding_of(ks_status status, struct ks_str reason)
     return (struct ks_finding){.status = status, .basis = KS_BASIS_CUSTOM_RULE, .reason = reason};
 }
 
-static bool is_task(const struct ks_strict *s)
+static bool look_for_task(const struct ks_strict *s)
 {
     struct ks_phrase kind = ks_phrase_read(s->kind.kind);
     bool has_start = !ks_json_is_absent(ks_json_get(s->status, "startTime")) ||
@@ -32,6 +32,14 @@ static bool is_task(const struct ks_strict *s)
 
     return ks_word_in(&kind.last, KS_WORDS_TASK_LAST) ||
            (has_start && ks_json_is_absent(ks_json_get(s->status, "replicas")));
+}
+
+/* Asked for by every phase that is Running, answered once. */
+static bool is_task(struct ks_strict *s)
+{
+    if (s->is_task == KS_FACT_UNKNOWN)
+        s->is_task = look_for_task(s) ? KS_FACT_YES : KS_FACT_NO;
+    return s->is_task == KS_FACT_YES;
 }
 
 static ks_status judge_sentence(const struct ks_phrase *p)
@@ -44,7 +52,7 @@ static ks_status judge_sentence(const struct ks_phrase *p)
 }
 
 /* UNSPECIFIED: it says nothing. */
-static ks_status judge_phrase(const struct ks_strict *s, const struct ks_phrase *p)
+static ks_status judge_phrase(struct ks_strict *s, const struct ks_phrase *p)
 {
     if (p->count > 3)
         return judge_sentence(p);

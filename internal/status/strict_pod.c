@@ -35,6 +35,11 @@ static const struct waiting_row waiting_rows[] = {
     {"RunContainerError", KS_STRICT_GRACE_MS},
 };
 
+struct init_container {
+    struct ks_str name;
+    bool is_sidecar;
+};
+
 struct pod {
     struct ks_strict *s;
     struct ks_str restart_policy;
@@ -43,17 +48,29 @@ struct pod {
     size_t ready_count;
     struct ks_str ended_badly; /* the name of a container that did, and will not come again */
     int64_t exit_code;
+    size_t init_count;
+    struct init_container inits[INIT_CONTAINERS_MAX];
 };
 
-static bool is_sidecar(const struct pod *pod, struct ks_str name)
+static void read_init_containers(struct pod *pod)
 {
     struct ks_json_value spec = ks_json_get(pod->s->object, "spec");
     struct ks_json_value at = ks_json_first(ks_json_get(spec, "initContainers"));
 
-    for (int i = 0; i < INIT_CONTAINERS_MAX && !ks_json_is_absent(at); i++) {
-        if (ks_str_eq(ks_json_lenient_str(at, "name", ""), name))
-            return ks_str_is(ks_json_lenient_str(at, "restartPolicy", ""), "Always");
+    while (pod->init_count < INIT_CONTAINERS_MAX && !ks_json_is_absent(at)) {
+        pod->inits[pod->init_count++] = (struct init_container){
+            .name = ks_json_lenient_str(at, "name", ""),
+            .is_sidecar = ks_str_is(ks_json_lenient_str(at, "restartPolicy", ""), "Always"),
+        };
         at = ks_json_next(at);
+    }
+}
+
+static bool is_sidecar(const struct pod *pod, struct ks_str name)
+{
+    for (size_t i = 0; i < pod->init_count; i++) {
+        if (ks_str_eq(pod->inits[i].name, name))
+            return pod->inits[i].is_sidecar;
     }
     return false;
 }
@@ -220,6 +237,7 @@ void ks_strict_pod(struct ks_strict *s)
         return;
     if (ks_strict_condition_find(s, s->conditions, "PodScheduled", &c))
         pod.scheduled_ms = ks_strict_time(ks_json_lenient_str(c.value, "lastTransitionTime", ""));
+    read_init_containers(&pod);
     check_containers(&pod, "initContainerStatuses", true);
     check_containers(&pod, "containerStatuses", false);
     check_scheduling(s, &c);

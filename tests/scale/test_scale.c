@@ -34,8 +34,7 @@ void step_counter(void)
     steps++;
 }
 
-/* head, then `repeated` n times, then tail; with a numbered key, '#' in repeated becomes the
- * number. */
+/* head, then `repeated` n times, then tail; '#' in repeated becomes its number. */
 struct shape {
     const char *name;
     const char *head;
@@ -43,41 +42,52 @@ struct shape {
     const char *tail;
 };
 
-static void build(const struct shape *shape, int n, struct ks_buf *out)
+static void repeat(const char *repeated, int n, struct ks_buf *out)
 {
-    ks_buf_clear(out);
-    assert_int_equal(ks_buf_append_str(out, ks_str_from(shape->head)), KS_RC_OK);
     for (int i = 0; i < n; i++) {
-        for (const char *c = shape->repeated; *c; c++) {
+        for (const char *c = repeated; *c; c++) {
             ks_rc rc = *c == '#' ? ks_buf_appendf(out, "%06d", i) : ks_buf_append_byte(out, *c);
 
             assert_int_equal(rc, KS_RC_OK);
         }
     }
+}
+
+static void build(const struct shape *shape, int n, struct ks_buf *out)
+{
+    assert_int_equal(ks_buf_append_str(out, ks_str_from(shape->head)), KS_RC_OK);
+    repeat(shape->repeated, n, out);
     assert_int_equal(ks_buf_append_str(out, ks_str_from(shape->tail)), KS_RC_OK);
 }
 
 typedef void (*work_fn)(struct ks_str text);
 
-static uint64_t measure(const struct shape *shape, int n, work_fn work)
+/* The text is that of `count` shapes, one behind the other. */
+static uint64_t measure(const struct shape *shapes, size_t count, int n, work_fn work)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(64u << 20);
 
-    build(shape, n, &text);
+    for (size_t i = 0; i < count; i++)
+        build(&shapes[i], n, &text);
     steps = 0;
     work(ks_buf_str(&text));
     return steps;
 }
 
-static void assert_linear(const struct shape *shape, work_fn work)
+static void assert_all_linear(const struct shape *shapes, size_t count, work_fn work)
 {
-    uint64_t once = measure(shape, SMALL, work);
-    uint64_t twice = measure(shape, 2 * SMALL, work);
+    uint64_t once = measure(shapes, count, SMALL, work);
+    uint64_t twice = measure(shapes, count, 2 * SMALL, work);
 
     assert_true(once > SMALL); /* else nothing was counted */
     if (twice * 100 > once * MAX_GROWTH_PERCENT)
-        fail_msg("%s: %llu steps become %llu", shape->name, (unsigned long long)once,
+        fail_msg("%s: %llu steps become %llu", shapes[0].name, (unsigned long long)once,
                  (unsigned long long)twice);
+}
+
+static void assert_linear(const struct shape *shape, work_fn work)
+{
+    assert_all_linear(shape, 1, work);
 }
 
 static const struct ks_json_limits wide = {
@@ -237,16 +247,24 @@ static void yaml_grows_with_its_text(void **state)
         assert_linear(&shapes[i], convert_yaml);
 }
 
-static void judge(struct ks_str text)
+static void judge_as(ks_profile profile, struct ks_str text)
 {
+    const struct ks_status_context context = {.first_seen_ms = 1};
     struct ks_error err = {0};
     struct ks_verdict verdict;
     struct ks_json *json;
 
     assert_int_equal(ks_json_new(&wide, &json, &err), KS_RC_OK);
-    if (ks_json_parse(json, text, &err) || ks_status_compute(ks_json_root(json), 0, &verdict, &err))
+    if (ks_json_parse(json, text, &err) ||
+        ks_status_compute_profile(profile, ks_json_root(json), 2, &context, &verdict, &err))
         fail_msg("%s", err.msg);
     ks_json_free(json);
+}
+
+static void judge(struct ks_str text)
+{
+    judge_as(KS_PROFILE_KSTATUS, text);
+    judge_as(KS_PROFILE_STRICT, text);
 }
 
 static void verdicts_grow_with_the_object(void **state)
@@ -274,6 +292,62 @@ static void verdicts_grow_with_the_object(void **state)
         assert_linear(&shapes[i], judge);
 }
 
+/* Something wide that is looked at for each of something else that is many. */
+static void verdicts_do_not_multiply(void **state)
+{
+    static const struct shape shapes[][2] = {
+        {{"outdated conditions beside a wide one",
+          "{\"kind\":\"Widget\",\"metadata\":{\"generation\":9},\"status\":{\"conditions\":[{\"a\":"
+          "0",
+          ",\"k#\":1", "}"},
+         {"", "", ",{\"type\":\"T#\",\"status\":\"False\",\"observedGeneration\":1}", "]}}"}},
+        {{"init containers, one with a wide spec",
+          "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"initContainers\":[{\"a\":0",
+          ",\"k#\":1", "}]},\"status\":{\"phase\":\"Pending\",\"initContainerStatuses\":[{}"},
+         {"", "", ",{\"name\":\"c#\"}", "]}}"}},
+        {{"init containers of a wide Pod", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"", ",\"k#\":1",
+          ",\"status\":{\"phase\":\"Pending\",\"initContainerStatuses\":[{}"},
+         {"", "", ",{\"name\":\"c#\"}", "]}}"}},
+        {{"answers to a wide route",
+          "{\"apiVersion\":\"gateway.networking.k8s.io/"
+          "v1\",\"kind\":\"HTTPRoute\",\"spec\":{\"parentRefs\":[{\"name\":\"g\"}]}",
+          ",\"k#\":1", ",\"status\":{\"parents\":[{}"},
+         {"", "", ",{\"parentRef\":{\"name\":\"g\"},\"conditions\":[]}", "]}}"}},
+        {{"answers to a wide wish",
+          "{\"apiVersion\":\"gateway.networking.k8s.io/"
+          "v1\",\"kind\":\"HTTPRoute\",\"spec\":{\"parentRefs\":[{\"name\":\"g\"",
+          ",\"k#\":1", "}]},\"status\":{\"parents\":[{}"},
+         {"", "", ",{\"parentRef\":{\"name\":\"x\"},\"conditions\":[]}", "]}}"}},
+        {{"phases in a wide status",
+          "{\"apiVersion\":\"example.dev/v1\",\"kind\":\"Widget\",\"status\":{\"a\":1", ",\"k#\":1",
+          ""},
+         {"", "", ",\"s#Status\":{\"phase\":\"Running\"}", "}}"}},
+        {{"errors in a wide status",
+          "{\"apiVersion\":\"example.dev/v1\",\"kind\":\"Widget\",\"status\":{\"a\":1", ",\"k#\":1",
+          ""},
+         {"", "", ",\"error#\":\"bad\"", "}}"}},
+        {{"managers beside a wide one",
+          "{\"apiVersion\":\"apps/"
+          "v1\",\"kind\":\"Deployment\",\"metadata\":{\"managedFields\":[{\"a\":1",
+          ",\"k#\":1", "}"},
+         {"", "", ",{\"subresource\":\"scale\"}",
+          "]},\"status\":{\"conditions\":[{\"type\":\"Progressing\",\"status\":\"True\",\"reason\":"
+          "\"NewReplicaSetAvailable\"},{\"type\":\"Available\",\"status\":\"True\"}]}}"}},
+        {{"a quota of many resources",
+          "{\"apiVersion\":\"v1\",\"kind\":\"ResourceQuota\",\"spec\":{\"hard\":{\"a\":1",
+          ",\"k#\":1", "}},\"status\":{\"hard\":{\"a\":1"},
+         {"", "", ",\"k#\":1", "}}}"}},
+        {{"states beside each other",
+          "{\"apiVersion\":\"example.dev/v1\",\"kind\":\"Widget\",\"status\":{\"a\":1",
+          ",\"phase\":\"Running\"", ""},
+         {"", "", ",\"state\":{\"phase\":\"Running\"}", "}}"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(shapes); i++)
+        assert_all_linear(shapes[i], 2, judge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +356,7 @@ int main(void)
         cmocka_unit_test(lists_are_split_in_linear_time),
         cmocka_unit_test(yaml_grows_with_its_text),
         cmocka_unit_test(verdicts_grow_with_the_object),
+        cmocka_unit_test(verdicts_do_not_multiply),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
