@@ -43,10 +43,15 @@
 
 typedef uint64_t ks_target_bits;
 
+struct ks_facts;
+struct ks_stake;
+
 struct ks_kind {
     struct ks_list link; /* in session->kinds */
     struct ks_resource *resource;
     struct ks_map *objects; /* "ns/name" -> the first object of that name */
+    struct ks_facts *facts; /* NULL: none are asked for */
+    uint32_t ready_count;   /* objects that carry Ready, or have */
 };
 
 /* A string that is replaced now and then. */
@@ -73,6 +78,7 @@ struct ks_object {
     void *sink_slot;
     struct ks_recheck *recheck;
     struct ks_doubt *doubt;
+    struct ks_stake *stake; /* NULL: no fact beside it would change its verdict */
     ks_target_bits named;    /* targets that name it */
     ks_target_bits selected; /* targets that select it */
     ks_target_bits held;     /* of these: those whose watch holds it now */
@@ -82,6 +88,7 @@ struct ks_object {
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
     bool is_gone;     /* its UID was proven gone, and cannot come back */
     bool is_unreadable;
+    bool has_carried_ready; /* counted in its kind; of the first of a name */
     char text[];
 };
 
@@ -219,6 +226,8 @@ void ks_pursuit_is_watched(struct ks_pursuit *p);
 /* watch.c: takes over all targets that are resolved. */
 KS_MUST_USE bool ks_watches_plan(struct ks_session *s);
 void ks_watch_free(struct ks_watch *w);
+/* Begins to list; its kind's facts (facts.h) are known, or will not be. */
+void ks_watch_begin(struct ks_watch *w);
 
 /* object.c */
 KS_MUST_USE struct ks_kind *ks_kind_get(struct ks_session *s, struct ks_resource *resource);
@@ -262,6 +271,15 @@ KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
 /* Told only when it differs from what was shown. */
 KS_MUST_USE bool ks_object_show(struct ks_session *s, struct ks_object *o,
                                 const struct ks_shown *now);
+/* What one sighting says, now and later; both owned. */
+struct ks_outlook {
+    struct ks_shown *now;
+    struct ks_shown *later; /* NULL: its verdict does not change by itself */
+    int64_t later_wall_ms;
+};
+/* The sighting that it shows means this, by what was learned beside it. */
+KS_MUST_USE bool ks_object_reshow(struct ks_session *s, struct ks_object *o,
+                                  const struct ks_outlook *outlook);
 /* This UID is gone for good. */
 KS_MUST_USE bool ks_object_show_gone(struct ks_session *s, struct ks_object *o, ks_gone how);
 /* Of targets that were lost and are listed again: what they selected and was not found any more is
@@ -273,8 +291,12 @@ KS_MUST_USE bool ks_object_show_removed(struct ks_session *s, struct ks_object *
 /* It concerns these selecting targets no more; the sink forgets it if it concerns nobody. */
 void ks_object_deselect(struct ks_session *s, struct ks_object *o, ks_target_bits bits);
 void ks_object_forget(struct ks_session *s, struct ks_object *o);
+/* Its last sighting says nothing any more: neither by itself nor if facts change. */
 void ks_recheck_cancel(struct ks_object *o);
 void ks_rechecks_cancel(struct ks_session *s);
+
+/* stake.c */
+void ks_stake_drop(struct ks_object *o);
 
 /* doubt.c */
 KS_MUST_USE bool ks_doubt_raise(struct ks_session *s, struct ks_object *o, ks_target_bits bits);

@@ -245,12 +245,18 @@ static void recheck_free(struct ks_recheck *r)
     ks_free(r);
 }
 
-void ks_recheck_cancel(struct ks_object *o)
+static void recheck_stop(struct ks_object *o)
 {
     struct ks_recheck *r = KS_TAKE(o->recheck);
 
     if (r)
         recheck_free(r);
+}
+
+void ks_recheck_cancel(struct ks_object *o)
+{
+    recheck_stop(o);
+    ks_stake_drop(o);
 }
 
 void ks_rechecks_cancel(struct ks_session *s)
@@ -279,9 +285,10 @@ static void on_recheck(struct ks_timer *timer)
     ks_session_leave(s);
 }
 
-static bool recheck_arm(struct ks_session *s, struct ks_object *o, const struct ks_sighting *seen)
+static bool recheck_arm(struct ks_session *s, struct ks_object *o, const struct ks_shown *later,
+                        int64_t at_wall_ms)
 {
-    int64_t left_ms = seen->later_wall_ms - ks_loop_wall_ms(s->loop);
+    int64_t left_ms = at_wall_ms - ks_loop_wall_ms(s->loop);
     struct ks_recheck *r = ks_alloc0(sizeof(*r));
 
     if (!r)
@@ -289,8 +296,8 @@ static bool recheck_arm(struct ks_session *s, struct ks_object *o, const struct 
     ks_timer_init(&r->timer, s->loop, on_recheck);
     r->session = s;
     r->object = o;
-    r->at_wall_ms = seen->later_wall_ms;
-    r->then = ks_shown_dup(seen->later);
+    r->at_wall_ms = at_wall_ms;
+    r->then = ks_shown_dup(later);
     if (!r->then) {
         ks_free(r);
         return ks_session_fail_nomem(s);
@@ -319,7 +326,15 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
     o->is_unreadable = false;
     if (!text_set(&o->uid, seen->uid) || !text_set(&o->version, seen->version))
         return ks_session_fail_nomem(s);
-    if (seen->later && !recheck_arm(s, o, seen))
+    if (seen->later && !recheck_arm(s, o, seen->later, seen->later_wall_ms))
         return false;
     return ks_object_show(s, o, seen->now);
+}
+
+bool ks_object_reshow(struct ks_session *s, struct ks_object *o, const struct ks_outlook *outlook)
+{
+    recheck_stop(o);
+    if (outlook->later && !recheck_arm(s, o, outlook->later, outlook->later_wall_ms))
+        return false;
+    return ks_object_show(s, o, outlook->now);
 }

@@ -32,6 +32,7 @@
 
 #include "status/status.h"
 
+#include "watcher/facts.h"
 #include "watcher/selector.h"
 
 #define NS_BYTES_MAX 63
@@ -89,8 +90,7 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
                   struct ks_json_value json)
 {
     const struct ks_status_kind kind = {w->kind->resource->group, w->kind->resource->kind};
-    const struct ks_status_context context = {.kind = &kind,
-                                              .first_seen_ms = first->first_seen_wall_ms};
+    struct ks_status_context context = {.kind = &kind, .first_seen_ms = first->first_seen_wall_ms};
     struct ks_session *s = w->session;
     struct ks_error err = {0};
     struct ks_error later_err = {0};
@@ -105,9 +105,11 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         .via = w->selecting,
         .is_shared = first->holders > 1,
     };
-    ks_rc rc = ks_status_compute_profile(s->profile, json, ks_loop_wall_ms(s->loop), &context,
-                                         &verdict, &err);
+    ks_rc rc;
 
+    ks_facts_fill(w->kind, json, &context);
+    rc = ks_status_compute_profile(s->profile, json, ks_loop_wall_ms(s->loop), &context, &verdict,
+                                   &err);
     if (rc == KS_RC_NOMEM)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
@@ -122,7 +124,7 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
     }
     if (w->selecting)
         select_object(w, first);
-    return see_all(w, first, &seen);
+    return see_all(w, first, &seen) && ks_facts_weigh(s, first, record, json);
 }
 
 static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_value json)
@@ -465,11 +467,20 @@ static bool open_informer(struct ks_watch *w, const struct ks_informer_config *c
 {
     struct ks_session *s = w->session;
     struct ks_error err = {0};
+    bool is_known;
 
     if (ks_informer_new(s->kube, config, &informer_ops, w, &w->informer, &err))
         return ks_session_fail(s, &err);
-    ks_informer_start(w->informer);
+    if (!ks_facts_use(s, w->kind, &is_known))
+        return false;
+    if (is_known)
+        ks_watch_begin(w);
     return true;
+}
+
+void ks_watch_begin(struct ks_watch *w)
+{
+    ks_informer_start(w->informer);
 }
 
 static bool is_same_collection(const struct ks_pursuit *a, const struct ks_pursuit *b)
@@ -645,9 +656,20 @@ static void on_release(void *ctx, struct ks_record *record)
     ks_object_reap(w->session, first);
 }
 
+static bool is_watched(const struct ks_session *s, const struct ks_kind *kind)
+{
+    KS_LIST_FOREACH(link, &s->watches)
+    {
+        if (KS_CONTAINER_OF(link, struct ks_watch, link)->kind == kind)
+            return true;
+    }
+    return false;
+}
+
 void ks_watch_free(struct ks_watch *w)
 {
     struct ks_session *s = w->session;
+    struct ks_kind *kind = w->kind;
     ks_target_bits bits = w->named | w->selecting;
     struct ks_pursuit *p;
 
@@ -657,4 +679,6 @@ void ks_watch_free(struct ks_watch *w)
     ks_list_remove(&w->link);
     ks_free(w->names);
     ks_free(w);
+    if (!is_watched(s, kind))
+        ks_facts_free(kind);
 }
