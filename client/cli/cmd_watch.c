@@ -26,6 +26,7 @@
 #include "client/cli/dial.h"
 #include "client/cli/json_out.h"
 #include "client/cli/lines.h"
+#include "client/cli/merge.h"
 #include "client/cli/relay.h"
 #include "client/cli/report.h"
 #include "client/cli/rows.h"
@@ -49,8 +50,9 @@ struct watching {
     struct ks_buf frame;
     struct ks_buf out;
     struct kstatus_client *client;
-    struct kstatus_watch *watch;
-    struct ks_relay *relay;
+    struct kstatus_watch *watches[KS_CALLS_MAX];
+    struct ks_relay *relays[KS_CALLS_MAX]; /* one a watch */
+    struct ks_merge merge;
     int signal_fd;
     int64_t end_ms;   /* mono; -1: none */
     int64_t paint_ms; /* mono: when the next frame is due */
@@ -127,23 +129,26 @@ static void show(struct watching *w, const Kstatus__V1__WatchResponse *response)
     ks_rc rc = KS_RC_OK;
 
     w->has_response = true;
-    for (size_t i = 0; !rc && i < response->n_events; i++)
-        rc = show_event(w, response->events[i], wall_ms);
+    for (size_t i = 0; !rc && i < response->n_events; i++) {
+        const Kstatus__V1__Event *event = ks_merge_take(&w->merge, response->events[i]);
+
+        rc = event ? show_event(w, event, wall_ms) : KS_RC_OK;
+    }
     flush(w, rc);
 }
 
-static void on_relay(struct watching *w)
+static void on_relay(struct watching *w, struct ks_relay *relay)
 {
-    const Kstatus__V1__WatchResponse *response = ks_relay_take(w->relay);
+    const Kstatus__V1__WatchResponse *response = ks_relay_take(relay);
     struct kstatus_error end;
 
     if (response) {
         show(w, response);
-        ks_relay_done(w->relay);
+        ks_relay_done(relay);
         if (w->view == VIEW_TABLE && w->paint_ms > mono_ms() + PAINT_MS)
             w->paint_ms = mono_ms() + PAINT_MS;
     }
-    if (!ks_relay_end(w->relay, &end))
+    if (!ks_relay_end(relay, &end))
         return;
     if (w->view == VIEW_TABLE && w->has_response)
         paint(w);
@@ -182,19 +187,23 @@ static int poll_timeout(const struct watching *w)
 
 static void loop(struct watching *w)
 {
-    struct pollfd fds[] = {{.fd = ks_relay_fd(w->relay), .events = POLLIN},
-                           {.fd = w->signal_fd, .events = POLLIN}};
+    struct pollfd fds[1 + KS_CALLS_MAX] = {{.fd = w->signal_fd, .events = POLLIN}};
+    size_t calls = w->merge.call_count;
 
+    for (size_t i = 0; i < calls; i++)
+        fds[1 + i] = (struct pollfd){.fd = ks_relay_fd(w->relays[i]), .events = POLLIN};
     while (!w->is_done) {
-        if (poll(fds, KS_ARRAY_LEN(fds), poll_timeout(w)) < 0 && errno != EINTR) {
+        if (poll(fds, 1 + calls, poll_timeout(w)) < 0 && errno != EINTR) {
             ks_report_complain("poll failed");
             stop(w, KS_EXIT_LOST);
             return;
         }
-        if (fds[1].revents & POLLIN)
+        if (fds[0].revents & POLLIN)
             on_signal(w);
-        if (!w->is_done && (fds[0].revents & POLLIN))
-            on_relay(w);
+        for (size_t i = 0; !w->is_done && i < calls; i++) {
+            if (fds[1 + i].revents & POLLIN)
+                on_relay(w, w->relays[i]);
+        }
         if (!w->is_done && w->end_ms >= 0 && mono_ms() >= w->end_ms)
             stop(w, KS_EXIT_OK);
         if (w->view == VIEW_TABLE &&
@@ -239,41 +248,50 @@ static bool open_view(struct watching *w)
     return w->rows != NULL;
 }
 
-static bool open_stream(struct watching *w)
+static bool open_stream(struct watching *w, size_t call)
 {
+    struct ks_targets_part part = ks_targets_part(&w->targets, call);
     Kstatus__V1__WatchRequest request;
-    Kstatus__V1__WatchOptions wanted;
     struct kstatus_error error;
     struct ks_error err = {0};
 
     kstatus__v1__watch_request__init(&request);
-    kstatus__v1__watch_options__init(&wanted);
-    wanted.profile = (char *)(uintptr_t)ks_profile_text(w->options->profile); /* it only reads */
-    request.options = &wanted;
-    w->client = ks_dial_open(w->options);
-    if (!w->client)
-        return false;
-    w->relay = ks_relay_new(&err);
-    if (!w->relay) {
+    w->relays[call] = ks_relay_new(&err);
+    if (!w->relays[call]) {
         ks_report_complain("%s", err.msg);
         return false;
     }
-    request.targets = w->targets.list;
-    request.n_targets = w->targets.count;
-    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relay, &w->watch, &error) ==
-        KSTATUS_OK)
+    request.targets = part.list;
+    request.n_targets = part.count;
+    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relays[call],
+                           &w->watches[call], &error) == KSTATUS_OK)
         return true;
     ks_report_complain("%s", error.message);
     return false;
 }
 
+static bool open_streams(struct watching *w)
+{
+    bool is_open;
+
+    w->client = ks_dial_open(w->options);
+    is_open = w->client != NULL;
+    w->merge.call_count = ks_targets_calls(&w->targets);
+    for (size_t i = 0; is_open && i < w->merge.call_count; i++)
+        is_open = open_stream(w, i);
+    return is_open;
+}
+
 static void close_all(struct watching *w)
 {
-    if (w->relay)
-        ks_relay_close(w->relay);
-    kstatus_watch_free(w->watch);
+    /* All relays first: the client's thread may wait in any of them. */
+    for (size_t i = 0; i < KS_CALLS_MAX && w->relays[i]; i++)
+        ks_relay_close(w->relays[i]);
+    for (size_t i = 0; i < KS_CALLS_MAX; i++)
+        kstatus_watch_free(w->watches[i]);
     kstatus_client_free(w->client);
-    ks_relay_free(w->relay);
+    for (size_t i = 0; i < KS_CALLS_MAX; i++)
+        ks_relay_free(w->relays[i]);
     ks_rows_free(w->rows);
     ks_buf_fini(&w->frame);
     ks_buf_fini(&w->out);
@@ -295,7 +313,7 @@ static int run(const struct ks_options *options)
     w.paint_ms = mono_ms() + PAINT_MS;
     if (!open_view(&w) || !block_signals(&w))
         ks_report_complain("cannot start: out of memory or of descriptors");
-    else if (open_stream(&w))
+    else if (open_streams(&w))
         loop(&w);
     close_all(&w);
     return w.code;

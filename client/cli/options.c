@@ -14,6 +14,8 @@
 #include "base/rfc3339.h"
 #include "base/str.h"
 
+#include "client/cli/address.h"
+
 #define DURATION_MAX_MS (366ll * 24 * 3600 * 1000)
 
 /* The group of what every subcommand takes. */
@@ -37,7 +39,9 @@ static ks_rc take_text(const char **out, const char *value, struct ks_error *err
 
 static ks_rc take_server(struct ks_options *o, const char *value, struct ks_error *err)
 {
-    return take_text(&o->server, value, err);
+    (void)err; /* looked at when the line is complete */
+    o->server = value;
+    return KS_RC_OK;
 }
 
 static ks_rc take_namespace(struct ks_options *o, const char *value, struct ks_error *err)
@@ -214,6 +218,12 @@ ks_rc ks_options_parse(int argc, char **argv, unsigned allowed, const char *serv
         const struct option_row *row = row_find(code);
         ks_rc rc =
             row ? take_option(&o, row, err) : fail_option(argv[0], argv[optind - 1], code, err);
+
+        if (rc)
+            return rc;
+    }
+    if ((allowed & KS_OPTION_SERVER) && !o.wants_help) {
+        ks_rc rc = ks_address_check(o.server, err);
 
         if (rc)
             return rc;

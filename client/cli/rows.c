@@ -33,7 +33,7 @@ struct target_state {
 struct ks_rows {
     const struct ks_targets *targets;
     struct ks_map *map;
-    struct target_state states[KS_TARGETS_MAX];
+    struct target_state *states; /* one a target */
     size_t by_status[KS_STATUS_COUNT];
     size_t dropped;
     size_t gone_count; /* rows that ks_rows_sweep may have to look at */
@@ -49,10 +49,14 @@ struct ks_rows *ks_rows_new(const struct ks_targets *targets)
         return NULL;
     rows->targets = targets;
     rows->map = ks_map_new(KS_ROWS_MAX);
-    if (!rows->map) {
+    rows->states = ks_alloc_array(targets->count + 1, sizeof(*rows->states));
+    if (!rows->map || !rows->states) {
+        ks_map_free(rows->map);
+        ks_free(rows->states);
         ks_free(rows);
         return NULL;
     }
+    memset(rows->states, 0, (targets->count + 1) * sizeof(*rows->states));
     return rows;
 }
 
@@ -68,6 +72,7 @@ struct ks_rows *ks_rows_free(struct ks_rows *rows)
     if (rows) {
         ks_map_foreach(rows->map, node_free, NULL);
         ks_map_free(rows->map);
+        ks_free(rows->states);
         ks_free(rows);
     }
     return NULL;
@@ -388,17 +393,18 @@ const char *ks_trouble_text(Kstatus__V1__TargetChange__State state)
     }
 }
 
-size_t ks_rows_troubles(const struct ks_rows *rows, struct ks_trouble *out)
+size_t ks_rows_troubles(const struct ks_rows *rows, struct ks_trouble *out, size_t room)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < rows->targets->count; i++) {
         const char *text = ks_trouble_text(rows->states[i].state);
 
-        if (text)
-            out[count++] = (struct ks_trouble){.target_id = (uint32_t)i + 1,
-                                               .state = text,
-                                               .message = ks_str_from(rows->states[i].message)};
+        if (text && count < room)
+            out[count] = (struct ks_trouble){.target_id = (uint32_t)i + 1,
+                                             .state = text,
+                                             .message = ks_str_from(rows->states[i].message)};
+        count += text != NULL;
     }
     return count;
 }

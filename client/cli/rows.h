@@ -64,8 +64,9 @@ size_t ks_rows_dropped(const struct ks_rows *rows);
 size_t ks_rows_count_of(const struct ks_rows *rows, ks_status status);
 /* All rows, in no order; valid until the next change. The array has ks_rows_count places. */
 void ks_rows_list(const struct ks_rows *rows, const struct ks_row **out);
-/* Troubles of targets, by target; the array has KS_TARGETS_MAX places. Returns their number. */
-size_t ks_rows_troubles(const struct ks_rows *rows, struct ks_trouble *out);
+/* Troubles of targets, by target; the array has `room` places. Returns how many there are, which
+ * may be more. */
+size_t ks_rows_troubles(const struct ks_rows *rows, struct ks_trouble *out, size_t room);
 const struct ks_targets *ks_rows_targets(const struct ks_rows *rows);
 
 /* "disconnected", "forbidden", ...; NULL for states that are no trouble. */

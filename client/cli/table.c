@@ -30,6 +30,8 @@
 /* Lines about targets in trouble: one on a screen lower than this, else so many. */
 #define TROUBLE_HEIGHT 12
 #define TROUBLES_MAX 4
+/* Where there is no height. */
+#define TROUBLES_UNLIMITED_MAX 64
 
 enum column {
     COLUMN_STATUS,
@@ -206,6 +208,8 @@ static void choose_columns(struct table *t)
         t->widths[COLUMN_NAMESPACE] = 0;
     if (!has_progress(t))
         t->widths[COLUMN_READY] = 0;
+    if (t->format->lacks_ages)
+        t->widths[COLUMN_AGE] = 0;
     t->widths[COLUMN_MESSAGE] = SIZE_MAX;
     if (width == 0)
         return;
@@ -396,10 +400,10 @@ static size_t row_room(const struct ks_table_format *format, size_t trouble_line
 
 static ks_rc render(struct table *t)
 {
-    struct ks_trouble troubles[KS_TARGETS_MAX];
-    size_t count = ks_rows_troubles(t->rows, troubles);
+    struct ks_trouble troubles[TROUBLES_UNLIMITED_MAX];
+    size_t count = ks_rows_troubles(t->rows, troubles, TROUBLES_UNLIMITED_MAX);
     size_t height = t->format->height;
-    size_t room = height == 0 ? KS_TARGETS_MAX : height < TROUBLE_HEIGHT ? 1 : TROUBLES_MAX;
+    size_t room = height == 0 ? TROUBLES_UNLIMITED_MAX : height < TROUBLE_HEIGHT ? 1 : TROUBLES_MAX;
     ks_rc rc;
 
     ks_rows_list(t->rows, t->list);

@@ -24,6 +24,7 @@ struct ks_table_format {
     size_t width;  /* columns; 0: no limit */
     size_t height; /* lines; 0: no limit */
     bool has_colour;
+    bool lacks_ages; /* a snapshot: nobody knows since when it is so */
     ks_text_charset charset;
     int64_t now_ms; /* wall time, for ages */
 };

@@ -100,8 +100,8 @@ static ks_rc targets_add(struct ks_targets *t, struct item *item, struct ks_erro
     if (t->count == KS_TARGETS_MAX) {
         item_free(item);
         return ks_fail(err, KS_RC_LIMIT,
-                       "more than %d targets, which is all that one call takes; select several "
-                       "objects at once, as in `pods -l app=web`",
+                       "more than %d targets; select several objects at once, as in `pods -l "
+                       "app=web`",
                        KS_TARGETS_MAX);
     }
     t->list[t->count++] = &item->target;
@@ -394,6 +394,20 @@ void ks_targets_fini(struct ks_targets *t)
 {
     while (t->count > 0)
         item_free(item_of(t->list[--t->count]));
+}
+
+size_t ks_targets_calls(const struct ks_targets *t)
+{
+    return (t->count + KS_CALL_TARGETS_MAX - 1) / KS_CALL_TARGETS_MAX;
+}
+
+struct ks_targets_part ks_targets_part(struct ks_targets *t, size_t call)
+{
+    size_t from = call * KS_CALL_TARGETS_MAX;
+    size_t left = t->count - from;
+
+    return (struct ks_targets_part){
+        .list = t->list + from, .count = left < KS_CALL_TARGETS_MAX ? left : KS_CALL_TARGETS_MAX};
 }
 
 const char *ks_targets_label(const struct ks_targets *t, uint32_t target_id)

@@ -9,8 +9,8 @@
  *
  * Resource words go to the server as they are: it knows what the cluster serves.
  *
- * Thread: one at a time.  Owns: everything it hands out.  Limits: KS_TARGETS_MAX targets, the
- * server's own.
+ * Thread: one at a time.  Owns: everything it hands out.  Limits: KS_TARGETS_MAX targets;
+ * the server takes KS_CALL_TARGETS_MAX of them in a call.
  */
 #ifndef KS_CLIENT_CLI_TARGETS_H
 #define KS_CLIENT_CLI_TARGETS_H
@@ -22,7 +22,9 @@
 
 #include "client/cli/options.h"
 
-#define KS_TARGETS_MAX 64
+#define KS_TARGETS_MAX 4096
+#define KS_CALL_TARGETS_MAX 64
+#define KS_CALLS_MAX (KS_TARGETS_MAX / KS_CALL_TARGETS_MAX)
 
 struct ks_targets {
     Kstatus__V1__Target *list[KS_TARGETS_MAX]; /* target_id is the index + 1 */
@@ -34,6 +36,14 @@ struct ks_targets {
 KS_MUST_USE ks_rc ks_targets_init(struct ks_targets *t, const struct ks_options *options,
                                   struct ks_error *err);
 void ks_targets_fini(struct ks_targets *t);
+
+/* How many calls the targets take, and those of one call. */
+size_t ks_targets_calls(const struct ks_targets *t);
+struct ks_targets_part {
+    Kstatus__V1__Target **list;
+    size_t count;
+};
+struct ks_targets_part ks_targets_part(struct ks_targets *t, size_t call);
 
 /* As the user would write it: "deploy/web", "pods -l app=x"; "?" for an id that is not ours. */
 const char *ks_targets_label(const struct ks_targets *t, uint32_t target_id);

@@ -107,7 +107,13 @@ class WithoutServer(unittest.TestCase):
             (["watch", "--frob", "pods"], "`--frob` is not an option of `kstatus watch`; see `kstatus watch --help`"),
             (["get", "-o", "yaml", "pods"], "'yaml' is neither table nor json"),
             (["get", "deploy/web", "api"], "'api' has no resource: write deploy/api"),
-            (["get", "pods", *[f"p{i}" for i in range(65)]], "more than 64 targets"),
+            (["get", "pods", *[f"p{i}" for i in range(4097)]], "more than 4096 targets"),
+            (["-s", "", "get", "pods"], "the server's address is empty"),
+            (["get", "-s", "", "pods"], "the server's address is empty"),
+            (["get", "-s", "localhost:99999", "pods"], "'localhost:99999' has no port from 1 to 65535"),
+            (["watch", "-s", "localhost", "pods"], "'localhost' has no port"),
+            (["health", "-s", "::1:7443"], "stands in brackets"),
+            (["health", "-s", "unix:"], "'unix:' has no path"),
             (["watch", "--for", "5", "pods"], "'5' is no duration"),
             (["health", "now"], "`kstatus health` takes no 'now'"),
             (["compute"], "compute needs objects"),
@@ -173,9 +179,9 @@ class WithServer(Bench):
         done = self.kstatus("get", "deploy/web", "deploy/slow", environment={"LC_ALL": "C.UTF-8"})
         self.assertEqual(done.code, 0, done.err)
         lines = done.out.splitlines()
-        self.assertRegex(lines[0], r"^STATUS +KIND/NAME +READY +AGE +MESSAGE$")
-        self.assertRegex(lines[1], r"^✓ Current +Deployment/web +3/3 +\d+s +\S")
-        self.assertRegex(lines[2], r"^◌ InProgress +Deployment/slow +1/3 +\d+s +\S")
+        self.assertRegex(lines[0], r"^STATUS +KIND/NAME +READY +MESSAGE$")
+        self.assertRegex(lines[1], r"^✓ Current +Deployment/web +3/3 +3 of 3 ")
+        self.assertRegex(lines[2], r"^◌ InProgress +Deployment/slow +1/3 +\S+ [a-z]")
         self.assertEqual(lines[3], "2 objects: 1 InProgress, 1 Current")
         self.assertNotIn("\x1b", done.out)
         self.assertRegex(self.kstatus("get", "deploy/web", environment={"LC_ALL": "C"}).out, r"(?m)^\+ Current ")
@@ -252,6 +258,29 @@ class WithServer(Bench):
         other = self.kstatus("get", "-n", "shop", "-f", "-", text=json.dumps(config_map("c", namespace="green")))
         self.assertEqual(other.code, 2)
         self.assertIn("ConfigMap/c is in namespace 'green', and -n says 'shop': leave -n out", other.err)
+
+    def test_more_targets_than_one_call_takes(self):
+        self.sim.apply(*create(*[config_map(f"m{i}") for i in range(150)]))
+        names = [f"m{i}" for i in range(151)]
+        done = self.kstatus("get", "cm", *names)
+        self.assertEqual(done.code, 1, done.err)
+        self.assertIn("\n151 objects: 1 NotFound, 150 Current\n", done.out)
+        events = json_lines(self.kstatus("get", "cm", *names, "-o", "json").out)
+        self.assertEqual([e.WhichOneof("event") for e in events], ["update"] * 151 + ["synced"])
+        self.assertEqual((events[-1].synced.counts.current, events[-1].synced.counts.not_found), (150, 1))
+        self.assertEqual({i for e in events[:-1] for i in e.update.target_ids}, set(range(1, 152)))
+        with self.run_kstatus("watch", "cm", *names) as run:
+            self.assertRegex(run.line("synced"), "1 NotFound, 150 Current$")
+            self.sim.apply(*create(config_map("m150")))
+            self.assertIn("ConfigMap/m150", run.line("Current"))
+            self.assertEqual(run.end(signal.SIGINT), 0)
+        with self.run_kstatus("watch", "-o", "json", "cm", *names) as run:
+            text = ""
+            while '"synced"' not in text:
+                text += run.line(".")
+            kinds = [e.WhichOneof("event") for e in json_lines(text)]
+            self.assertEqual((kinds.count("accepted"), kinds.count("update"), kinds.count("synced")), (1, 151, 1))
+            self.assertEqual(run.end(signal.SIGTERM), 0)
 
     def test_watch_prints_lines(self):
         with self.run_kstatus("watch", "cm/lines", "pods", "-l") as run:

@@ -188,7 +188,7 @@ static void what_makes_no_sense_is_said(void **state)
     }
 }
 
-static void at_most_64(void **state)
+static void at_most_so_many(void **state)
 {
     char *args[KS_TARGETS_MAX + 2];
     struct ks_options options = {.args = args, .arg_count = KS_TARGETS_MAX + 1};
@@ -201,10 +201,13 @@ static void at_most_64(void **state)
         args[i] = (char *)(uintptr_t) "web";
     make(&t, &options);
     assert_int_equal(t.count, KS_TARGETS_MAX);
+    assert_int_equal(ks_targets_calls(&t), KS_CALLS_MAX);
+    assert_int_equal(ks_targets_part(&t, KS_CALLS_MAX - 1).count, KS_CALL_TARGETS_MAX);
+    assert_int_equal(ks_targets_part(&t, 1).list[0]->target_id, KS_CALL_TARGETS_MAX + 1);
     ks_targets_fini(&t);
     options.arg_count++;
     assert_int_equal(ks_targets_init(&t, &options, &err), KS_RC_LIMIT);
-    assert_non_null(strstr(err.msg, "more than 64 targets"));
+    assert_non_null(strstr(err.msg, "more than 4096 targets"));
     assert_non_null(strstr(err.msg, "pods -l app=web"));
 }
 
@@ -364,7 +367,7 @@ int main(void)
         cmocka_unit_test(selections),
         cmocka_unit_test(selectors_narrow),
         cmocka_unit_test(what_makes_no_sense_is_said),
-        cmocka_unit_test(at_most_64),
+        cmocka_unit_test(at_most_so_many),
         cmocka_unit_test(manifests_name_objects),
         cmocka_unit_test(a_namespace_fills_in_and_must_agree),
         cmocka_unit_test(manifests_that_name_nothing),
