@@ -9,10 +9,10 @@
  * Invariants:
  *   1. what leaves here is valid UTF-8 in every string field;
  *   2. the pool holds every string of the largest message (see POOL_BYTES), so that encoding needs
- * one allocation: the packet;
+ * one allocation, the packet, and one more where there are causes;
  *   3. no message is longer than EVENT_MAX, by the ceilings of its strings.
  *
- * Thread: any; about 24 KiB of stack.  It does not: frame (wire.c), number, or merge.
+ * Thread: any; about 30 KiB of stack.  It does not: frame (wire.c), number, or merge.
  */
 #include "bridge/encode.h"
 
@@ -23,12 +23,14 @@
 
 #include "base/alloc.h"
 
+#include "bridge/encode_cause.h"
+
 #define TEXT_MAX 4096
 #define NAME_MAX_BYTES 1024
 #define EVENT_MAX 65536
-/* An update: message, condition's message and error; ten names (6 of the object, reason, three of
- * the condition) and the resource version; a NUL each. */
-#define POOL_BYTES (3 * (TEXT_MAX + 1) + 11 * (NAME_MAX_BYTES + 1))
+/* An update: message, condition's message and error; 16 names (6 of the object, 6 of its owner,
+ * reason, three of the condition) and the resource version; a NUL each. */
+#define POOL_BYTES (3 * (TEXT_MAX + 1) + 17 * (NAME_MAX_BYTES + 1))
 
 static const char replacement[] = "\xef\xbf\xbd";
 #define REPLACEMENT_LEN (sizeof(replacement) - 1)
@@ -122,19 +124,6 @@ static void set_object(Kstatus__V1__ObjectRef *ref, const struct ks_object_id *i
     ref->uid = pool_name(pool, id->uid);
 }
 
-static void set_time(Google__Protobuf__Timestamp *time, int64_t wall_ms)
-{
-    int64_t rest_ms = wall_ms % 1000;
-
-    google__protobuf__timestamp__init(time);
-    time->seconds = wall_ms / 1000;
-    if (rest_ms < 0) {
-        rest_ms += 1000;
-        time->seconds--;
-    }
-    time->nanos = (int32_t)(rest_ms * 1000000);
-}
-
 static void set_error(Google__Rpc__Status *status, ks_rc rc, struct ks_str message,
                       struct pool *pool)
 {
@@ -156,6 +145,7 @@ static void set_condition(Kstatus__V1__Condition *to, const struct ks_condition 
 /* The submessages of an update, to be pointed to. */
 struct update_parts {
     Kstatus__V1__ObjectRef object;
+    Kstatus__V1__ObjectRef owner;
     Kstatus__V1__Condition condition;
     Kstatus__V1__Condition *conditions[1];
     Kstatus__V1__Progress progress;
@@ -169,9 +159,13 @@ static void set_update_parts(Kstatus__V1__ResourceStatus *m, struct update_parts
 {
     set_object(&parts->object, &u->object, pool);
     m->object = &parts->object;
-    set_time(&parts->observe_time, u->observe_time_ms);
+    if (u->has_owner) {
+        set_object(&parts->owner, &u->owner, pool);
+        m->owner = &parts->owner;
+    }
+    ks_encode_time(&parts->observe_time, u->observe_time_ms);
     m->observe_time = &parts->observe_time;
-    set_time(&parts->transition_time, u->transition_time_ms);
+    ks_encode_time(&parts->transition_time, u->transition_time_ms);
     m->transition_time = &parts->transition_time;
     if (u->has_condition) {
         set_condition(&parts->condition, &u->condition, pool);
@@ -196,10 +190,18 @@ static ks_rc encode_update(const struct ks_update *u, struct ks_packet **out, st
     Kstatus__V1__ResourceStatus m;
     struct update_parts parts;
     struct pool pool = {.used = 0};
+    KS_CLEANUP(ks_freep) struct ks_cause_block *causes = NULL;
     uint32_t ids[64];
     size_t id_count = u->target_count < KS_ARRAY_LEN(ids) ? u->target_count : KS_ARRAY_LEN(ids);
 
     kstatus__v1__resource_status__init(&m);
+    if (u->cause_count) {
+        causes = ks_cause_block_new(u->causes, u->cause_count);
+        if (!causes)
+            return ks_fail(err, KS_RC_NOMEM, "no memory for the causes of an event");
+        m.causes = causes->list;
+        m.n_causes = causes->count;
+    }
     set_update_parts(&m, &parts, u, &pool);
     m.status = (Kstatus__V1__ReconcileStatus)u->status;
     m.previous_status = (Kstatus__V1__ReconcileStatus)u->previous_status;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "status/cause.h"
 #include "status/status.h"
 
 struct ks_object_id {
@@ -47,6 +48,10 @@ struct ks_update {
     size_t target_count;
     ks_rc error_rc; /* set when status is UNKNOWN */
     struct ks_str error_message;
+    bool has_owner; /* for what was generated: what generated it */
+    struct ks_object_id owner;
+    const struct ks_cause *causes; /* most telling first; KS_CAUSES_MAX at most */
+    size_t cause_count;
 };
 
 /* Numbers are those of kstatus.v1.TargetChange.State. */

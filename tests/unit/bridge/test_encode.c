@@ -118,6 +118,66 @@ static void every_field_of_an_update_arrives(void **state)
     kstatus__v1__resource_status__free_unpacked(m, NULL);
 }
 
+static const struct ks_cause full_causes[] = {
+    {.code = KS_CAUSE_CRASH_LOOP,
+     .message = {"it ends", 7},
+     .source = {.kind = {"Pod", 3}, .ns = {"demo", 4}, .name = {"web-1", 5}},
+     .container = {"main", 4},
+     .has_exit = true,
+     .exit_code = 0,
+     .restart_count = 9,
+     .count = 2,
+     .first_seen_ms = 1790000000123,
+     .last_seen_ms = 1790000001000},
+    {.code = KS_CAUSE_IMAGE_NOT_FOUND,
+     .source = {.group = {"apps", 4}, .kind = {"ReplicaSet", 10}, .name = {"web", 3}}},
+};
+
+static void causes_and_owner_arrive(void **state)
+{
+    struct ks_event event = full_update();
+    struct ks_cause many[KS_CAUSES_MAX + 1];
+    Kstatus__V1__ResourceStatus *m;
+
+    (void)state;
+    event.update.has_owner = true;
+    event.update.owner = (struct ks_object_id){
+        .group = KS_LIT("apps"), .kind = KS_LIT("ReplicaSet"), .name = KS_LIT("web-5d")};
+    event.update.causes = full_causes;
+    event.update.cause_count = KS_ARRAY_LEN(full_causes);
+    m = encode_update(&event);
+    assert_string_equal(m->owner->group, "apps");
+    assert_string_equal(m->owner->kind, "ReplicaSet");
+    assert_string_equal(m->owner->name, "web-5d");
+    assert_int_equal(m->n_causes, 2);
+    assert_string_equal(m->causes[0]->code, "CRASH_LOOP");
+    assert_string_equal(m->causes[0]->message, "it ends");
+    assert_string_equal(m->causes[0]->source->kind, "Pod");
+    assert_string_equal(m->causes[0]->source->namespace_, "demo");
+    assert_string_equal(m->causes[0]->source->name, "web-1");
+    assert_string_equal(m->causes[0]->container, "main");
+    assert_int_equal(m->causes[0]->exit_case, KSTATUS__V1__CAUSE__EXIT_EXIT_CODE);
+    assert_int_equal(m->causes[0]->exit_code, 0);
+    assert_int_equal(m->causes[0]->restart_count, 9);
+    assert_int_equal(m->causes[0]->first_seen_time->nanos, 123000000);
+    assert_int_equal(m->causes[0]->last_seen_time->seconds, 1790000001);
+    assert_string_equal(m->causes[0]->suggestion, ks_cause_suggestion(KS_CAUSE_CRASH_LOOP));
+    assert_string_equal(m->causes[1]->code, "IMAGE_NOT_FOUND");
+    assert_string_equal(m->causes[1]->source->group, "apps");
+    assert_int_equal(m->causes[1]->exit_case, KSTATUS__V1__CAUSE__EXIT__NOT_SET);
+    assert_null(m->causes[1]->first_seen_time);
+    assert_null(m->causes[1]->last_seen_time);
+    kstatus__v1__resource_status__free_unpacked(m, NULL);
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(many); i++)
+        many[i] = full_causes[0];
+    event.update.causes = many;
+    event.update.cause_count = KS_ARRAY_LEN(many);
+    m = encode_update(&event);
+    assert_int_equal(m->n_causes, KS_CAUSES_MAX);
+    kstatus__v1__resource_status__free_unpacked(m, NULL);
+}
+
 static void absent_members_stay_absent(void **state)
 {
     const struct ks_event event = {.kind = KS_EVENT_UPDATE};
@@ -178,10 +238,14 @@ static void long_strings_are_cut_between_characters(void **state)
         &event.update.condition.type,   &event.update.condition.status,
         &event.update.condition.reason, &event.update.condition.message,
         &event.update.resource_version, &event.update.error_message,
+        &event.update.owner.group,      &event.update.owner.version,
+        &event.update.owner.kind,       &event.update.owner.ns,
+        &event.update.owner.name,       &event.update.owner.uid,
     };
     Kstatus__V1__ResourceStatus *m;
 
     (void)state;
+    event.update.has_owner = true;
     for (unsigned round = 0; round < 2; round++) {
         for (size_t i = 0; i < LONG; i++) /* well-formed in the first round, not in the second */
             text[i] = round ? '\xff' : "\xe2\x82\xac"[i % 3];
@@ -435,12 +499,14 @@ static void protoc_reads_the_same(void **state)
 static void encode_all(void *ctx)
 {
     const struct ks_field_violation violation = {.field = "a", .description = "b"};
-    const struct ks_event event = full_update();
+    struct ks_event event = full_update();
     struct ks_error err = {0};
     struct ks_packet *p = NULL;
     struct ks_buf out;
 
     (void)ctx;
+    event.update.causes = full_causes;
+    event.update.cause_count = KS_ARRAY_LEN(full_causes);
     ks_buf_init(&out, 1u << 16);
     if (ks_encode_event(&event, &p, &err))
         assert_int_equal(err.rc, KS_RC_NOMEM);
@@ -462,6 +528,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_an_update_arrives),
+        cmocka_unit_test(causes_and_owner_arrive),
         cmocka_unit_test(absent_members_stay_absent),
         cmocka_unit_test(strings_are_mended),
         cmocka_unit_test(long_strings_are_cut_between_characters),
