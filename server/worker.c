@@ -5,8 +5,8 @@
  *
  * The model: once a second the worker looks whether the API server could be reached at the last
  * attempt, and writes a line when that has changed (another kind of trouble no sooner than 10 s
- * later), or when it has lasted for another five minutes. A first request at the start makes sure
- * that there has been an attempt.
+ * later), or when it has lasted for another five minutes; the same for the credentials, once a
+ * change. A first request at the start makes sure that there has been an attempt.
  *
  * Invariants: 1. the client and the loop are touched by the worker's thread alone from start to
  * stop; 2. they are freed on the main thread after it was joined.
@@ -40,6 +40,7 @@ struct ks_worker {
     struct ks_timer look_timer;
     struct ks_kube_request *first_request;
     bool was_reachable;
+    bool was_refused; /* the credentials were in trouble at the last look */
     int64_t told_ms;  /* when trouble was last logged; 0: there is none */
     ks_rc trouble_rc; /* what was logged then */
     pthread_t thread;
@@ -55,11 +56,31 @@ static void tell_trouble(struct ks_worker *w, const struct ks_error *err)
            KS_F_STR("error", err->msg), KS_F_INT("worker", w->number));
 }
 
+/* Once a change: whoever mends it needs no reminder, and sessions say it on their own. */
+static bool look_at_credentials(struct ks_worker *w)
+{
+    struct ks_error err = {0};
+    bool is_refused = ks_kube_credential_trouble(w->kube, &err);
+
+    if (is_refused && !w->was_refused)
+        ks_log(w->log, KS_LOG_WARN,
+               "credentials for the API server fail; renew them, they are asked for again",
+               KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
+               KS_F_STR("error", err.msg), KS_F_INT("worker", w->number));
+    if (!is_refused && w->was_refused)
+        ks_log(w->log, KS_LOG_INFO, "credentials for the API server are accepted again",
+               KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
+               KS_F_INT("worker", w->number));
+    w->was_refused = is_refused;
+    return !is_refused;
+}
+
 static void on_look(struct ks_timer *timer)
 {
     struct ks_worker *w = KS_CONTAINER_OF(timer, struct ks_worker, look_timer);
     const struct ks_kube_stats *stats = ks_kube_stats_of(w->kube);
     struct ks_error err = {0};
+    bool is_accepted = look_at_credentials(w);
 
     ks_kube_stats_refresh(w->kube);
     if (ks_kube_last_error(w->kube, &err)) {
@@ -68,7 +89,7 @@ static void on_look(struct ks_timer *timer)
         w->was_reachable = false;
         if (w->told_ms == 0 || ks_loop_now_ms(w->loop) - w->told_ms >= silent_ms)
             tell_trouble(w, &err);
-    } else if (!w->was_reachable && atomic_load(&stats->is_reachable)) {
+    } else if (is_accepted && !w->was_reachable && atomic_load(&stats->is_reachable)) {
         w->was_reachable = true;
         w->told_ms = 0;
         ks_log(w->log, KS_LOG_INFO, "API server reached", KS_F_STR("server", w->config->server),
@@ -80,20 +101,16 @@ static void on_look(struct ks_timer *timer)
 static void on_first_end(void *ctx, const struct ks_kube_failure *failure)
 {
     struct ks_worker *w = ctx;
-    struct ks_error unreached;
+    struct ks_error told_by_look;
 
     w->first_request = NULL;
-    if (!failure)
+    if (!failure || ks_kube_credential_trouble(w->kube, &told_by_look))
         return;
     if (failure->http_status)
-        ks_log(w->log, KS_LOG_WARN, "API server refused the first request; check the credentials",
+        ks_log(w->log, KS_LOG_WARN, "API server refused the first request",
                KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
                KS_F_INT("http_status", failure->http_status), KS_F_STR("error", failure->error.msg),
                KS_F_INT("worker", w->number));
-    else if (!ks_kube_last_error(w->kube, &unreached)) /* else the look tells */
-        ks_log(w->log, KS_LOG_WARN, "no credentials for the API server; asking for them again",
-               KS_F_STR("server", w->config->server), KS_F_STR("config", w->config->origin),
-               KS_F_STR("error", failure->error.msg), KS_F_INT("worker", w->number));
 }
 
 static void on_begin(struct ks_task *task)

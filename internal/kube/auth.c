@@ -45,6 +45,7 @@ struct ks_auth {
     uint64_t generation; /* 0: no value yet */
     uint64_t refused;    /* the generation last refused */
     struct ks_error error;
+    bool is_failing; /* the last attempt to fetch a value: error says why */
 
     bool was_read; /* FILE: and when, the last time */
     int64_t read_ms;
@@ -206,7 +207,8 @@ static void file_refresh(struct ks_auth *auth)
 
     auth->was_read = true;
     auth->read_ms = ks_loop_now_ms(auth->loop);
-    if (file_read(auth->config->token_file, &header, &auth->error))
+    auth->is_failing = file_read(auth->config->token_file, &header, &auth->error) != KS_RC_OK;
+    if (auth->is_failing)
         return;
     if (!auth->header || strcmp(auth->header, header) != 0)
         value_set(auth, KS_TAKE(header), NULL, NULL);
@@ -222,6 +224,7 @@ static bool file_is_due(const struct ks_auth *auth)
 static void plugin_failed(struct ks_auth *auth, const struct ks_error *err)
 {
     auth->error = *err;
+    auth->is_failing = true;
     auth->not_before_ms = ks_loop_now_ms(auth->loop) + ks_backoff_next_ms(&auth->backoff);
 }
 
@@ -273,6 +276,7 @@ static void on_plugin_done(void *ctx, ks_rc rc, const struct ks_exec_credential 
         ks_fail(&failure, KS_RC_NOMEM, "no memory for a plugin's credential");
         plugin_failed(auth, &failure);
     } else {
+        auth->is_failing = false;
         plugin_times_set(auth, credential->expires_wall_ms);
         /* A plugin whose credentials are refused one after the other is not run at each refusal. */
         if (!was_refused)
@@ -334,6 +338,11 @@ ks_rc ks_auth_get(struct ks_auth *auth, struct ks_credential *out, struct ks_err
         .generation = auth->generation,
     };
     return KS_RC_OK;
+}
+
+const struct ks_error *ks_auth_failure(const struct ks_auth *auth)
+{
+    return auth->is_failing ? &auth->error : NULL;
 }
 
 bool ks_auth_refused(struct ks_auth *auth, uint64_t generation)

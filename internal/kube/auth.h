@@ -46,5 +46,8 @@ KS_MUST_USE ks_rc ks_auth_get(struct ks_auth *auth, struct ks_credential *out,
 /* The server refused that generation (401). Whether asking again can help: ks_auth_get then gives
  * another one. */
 bool ks_auth_refused(struct ks_auth *auth, uint64_t generation);
+/* Why the last attempt to fetch a credential failed, though an older one may still be in use; NULL
+ * when it did not fail. Lent like a credential. */
+const struct ks_error *ks_auth_failure(const struct ks_auth *auth);
 
 #endif

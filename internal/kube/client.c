@@ -52,6 +52,14 @@ void ks_kube_note_unreached(struct ks_kube *kube, const struct ks_error *err)
     ks_gate_failed(&kube->gate, KS_GATE_REQUEST_FAILED);
 }
 
+void ks_kube_note_credentials(struct ks_kube *kube, const struct ks_error *err)
+{
+    if (err)
+        kube->credential_error = *err;
+    else
+        kube->credential_error.rc = KS_RC_OK;
+}
+
 static void on_probe_head(void *ctx, const struct ks_http_head *head)
 {
     struct ks_kube *kube = ctx;
@@ -299,6 +307,17 @@ bool ks_kube_last_error(struct ks_kube *kube, struct ks_error *out)
         *out = kube->last_error;
     pthread_mutex_unlock(&kube->error_lock);
     return has_error;
+}
+
+bool ks_kube_credential_trouble(struct ks_kube *kube, struct ks_error *out)
+{
+    const struct ks_error *failure = ks_auth_failure(kube->auth);
+
+    if (!failure && kube->credential_error.rc)
+        failure = &kube->credential_error;
+    if (failure)
+        *out = *failure;
+    return failure != NULL;
 }
 
 bool ks_kube_awaits_plugin(struct ks_kube *kube, struct ks_error *out)

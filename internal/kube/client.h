@@ -154,6 +154,9 @@ void ks_kube_stats_refresh(struct ks_kube *kube);
 /* Copies the last failure to reach the endpoint; false when it is reachable or was never tried.
  * Thread: any. */
 bool ks_kube_last_error(struct ks_kube *kube, struct ks_error *out);
+/* Whether the credentials are in trouble: refused, absent, or only still good because an older one
+ * is in use. out says why. Thread: the loop's. */
+bool ks_kube_credential_trouble(struct ks_kube *kube, struct ks_error *out);
 /* Whether requests wait for an exec plugin that has not answered yet; out says so. */
 bool ks_kube_awaits_plugin(struct ks_kube *kube, struct ks_error *out);
 

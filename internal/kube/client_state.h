@@ -51,6 +51,7 @@ struct ks_kube {
     pthread_mutex_t error_lock; /* guards last_error and has_error */
     struct ks_error last_error;
     bool has_error;
+    struct ks_error credential_error; /* rc OK: none. The loop's alone */
 };
 
 /* request.c: the pump timer's function. */
@@ -61,5 +62,8 @@ void ks_kube_pump_soon(struct ks_kube *kube);
 void ks_kube_note_reached(struct ks_kube *kube);
 /* The endpoint could not be reached. */
 void ks_kube_note_unreached(struct ks_kube *kube, const struct ks_error *err);
+/* What became of the credentials: NULL, they were accepted; else they are refused, or there are
+ * none. */
+void ks_kube_note_credentials(struct ks_kube *kube, const struct ks_error *err);
 
 #endif

@@ -224,6 +224,7 @@ static void on_head(void *ctx, const struct ks_http_head *head)
     if (!is_success(head->status))
         return;
     ks_kube_note_reached(r->kube);
+    ks_kube_note_credentials(r->kube, NULL);
     if (r->config.kind == KS_KUBE_REQUEST_WATCH) {
         atomic_fetch_add(&r->kube->stats.watch_opens_total, 1);
         if (r->pace == KS_KUBE_PACE_SINGLE)
@@ -306,6 +307,10 @@ static void answer_failed(struct ks_kube_request *r)
         request_wait(r);
         return;
     }
+    if (r->http_status == 401)
+        ks_kube_note_credentials(r->kube, &failure.error);
+    else if (r->http_status == 403)
+        ks_kube_note_credentials(r->kube, NULL); /* known, and not permitted */
     request_end(r, &failure);
 }
 
@@ -442,6 +447,7 @@ static bool waiting_send_one(struct ks_kube *kube, ks_kube_pace pace)
     if (rc == KS_RC_AGAIN)
         return false;
     if (rc) {
+        ks_kube_note_credentials(kube, &failure);
         waiting_fail(list, rc, &failure);
         return false;
     }

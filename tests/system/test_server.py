@@ -649,7 +649,8 @@ class Trouble(unittest.TestCase):
             update = watch.wait_status("one", "UNKNOWN", LIMIT_S)
             self.assertEqual(update.error.code, grpc.StatusCode.UNAUTHENTICATED.value[0])
             watch.wait_synced(LIMIT_S)
-            wait_for("a line in the log", lambda: "http_status=401" in server.log())
+            wait_for("a line in the log", lambda: "credentials for the API server fail" in server.log())
+            self.assertNotIn("API server reached", server.log())
             self.assertNotIn("wrong", server.log().replace("edited", ""))
             watch.close()
 
@@ -659,7 +660,21 @@ class Trouble(unittest.TestCase):
             with self.subTest(source), Kubesim() as sim, \
                     Kstatusd(self.edited(sim, ("token: admin", source))) as server:
                 wait_for("a line in the log", lambda: said in server.log())
-                self.assertIn("no credentials", server.log())
+                self.assertIn("credentials for the API server fail", server.log())
+
+    def test_credentials_that_were_renewed_are_told(self):
+        with Kubesim() as sim:
+            sim.apply(*create(config_map("one")))
+            token = sim.kubeconfig.with_name("token")
+            token.write_text("wrong")
+            with Kstatusd(self.edited(sim, ("token: admin", "tokenFile: token"))) as server:
+                watch = Watch(server, object_target(1, "cm", "one", "default"))
+                wait_for("a line in the log", lambda: "credentials for the API server fail" in server.log())
+                token.write_text("admin")
+                watch.wait_status("one", "CURRENT", LIMIT_S)
+                wait_for("a second line", lambda: "accepted again" in server.log())
+                self.assertEqual(server.log().count("credentials for the API server fail"), 1)
+                watch.close()
 
     def run_wrong(self, *arguments):
         done = subprocess.run([BIN / "kstatusd", *arguments], capture_output=True, text=True, timeout=30, check=False)

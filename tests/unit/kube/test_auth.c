@@ -175,6 +175,12 @@ static void a_token_file_is_read_again(void **state)
     (void)unlink(f->token_path);
     ks_clock_test_advance(&f->clock, 60000);
     assert_string_equal(get(f), "Bearer two");
+    /* It still serves, but somebody ought to know. */
+    assert_non_null(strstr(ks_auth_failure(f->auth)->msg, f->token_path));
+    text_put(f->token_path, "three");
+    ks_clock_test_advance(&f->clock, 60000);
+    assert_string_equal(get(f), "Bearer three");
+    assert_null(ks_auth_failure(f->auth));
 }
 
 static void a_refused_file_token_is_read_at_once(void **state)

@@ -465,7 +465,8 @@ static void the_credential_of_the_moment_is_sent(void **state)
 static void a_refused_credential_is_tried_anew_once(void **state)
 {
     struct fixture *f = *state;
-    struct call same = {0}, rotated = {0};
+    struct call same = {0}, rotated = {0}, taken = {0};
+    struct ks_error trouble = {0};
 
     token_put(f, "one");
     kube_start(f);
@@ -473,12 +474,17 @@ static void a_refused_credential_is_tried_anew_once(void **state)
     turn_until(f, &same.ends, 1);
     assert_int_equal(same.failure.rc, KS_RC_UNAUTHENTICATED);
     assert_int_equal(h2server_count(f->tls).requests, 1);
+    assert_true(ks_kube_credential_trouble(f->kube, &trouble));
+    assert_non_null(strstr(trouble.msg, "401"));
+    call_start(f, &taken, "/echo");
+    turn_until(f, &taken.ends, 1);
+    assert_false(ks_kube_credential_trouble(f->kube, &trouble));
     token_put(f, "two");
     call_start(f, &rotated, "/status/401");
     turn_until(f, &rotated.ends, 1);
     assert_int_equal(rotated.failure.rc, KS_RC_UNAUTHENTICATED);
     assert_int_equal(rotated.heads, 0);
-    assert_int_equal(h2server_count(f->tls).requests, 3);
+    assert_int_equal(h2server_count(f->tls).requests, 4);
 }
 
 static void impersonation_goes_with_each_request(void **state)
