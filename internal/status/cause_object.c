@@ -353,11 +353,13 @@ static struct ks_json_value of_type(struct ks_json_value v, ks_json_type type)
 ks_rc ks_causes_read(struct ks_json_value object, const struct ks_status_kind *kind,
                      int64_t now_wall_ms, struct ks_causes *out)
 {
+    struct ks_strict_fresh fresh = {0};
     struct ks_causes own;
     struct ks_cause_reader r = {
         .strict = {.object = object,
                    .kind = kind ? *kind : ks_status_kind_of(object),
-                   .status = of_type(ks_json_get(object, "status"), KS_JSON_MAP)},
+                   .status = of_type(ks_json_get(object, "status"), KS_JSON_MAP),
+                   .fresh = &fresh},
         .now_ms = now_wall_ms,
         .out = &own,
     };

@@ -17,7 +17,7 @@
 #define KS_CAUSE_SCAN_MAX 4096
 
 struct ks_cause_reader {
-    struct ks_strict strict; /* for reading: object, status, conditions, kind, generation */
+    struct ks_strict strict; /* for reading: object, status, conditions, kind, generation, fresh */
     struct ks_cause_source source;
     int64_t now_ms;
     struct ks_causes *out;
