@@ -7,7 +7,8 @@
  * (a miss), or any while there is no catalog, an old one, or an invalidated one, waits for the next
  * run of discovery: one run for all who wait, 5 s after the last one began at the earliest. A miss
  * is final when the catalog is younger than the question, or when the same question missed within
- * the last 10 s.
+ * the last 10 s. Who asks for the first time takes whatever a catalog within the 5 s says, so that
+ * nobody waits for the floor on account of another's question.
  *
  * When discovery fails, an existing catalog goes on serving hits; misses get the failure. While the
  * endpoint is known to be away the run waits in the client's gate, and questions are answered with
@@ -135,22 +136,28 @@ static bool is_catalog_due(const struct ks_mapper *m)
     return !m->catalog || m->catalog_epoch != m->epoch || now_of(m) - m->begun_ms >= MAX_AGE_MS;
 }
 
+static bool is_young_enough(const struct ks_mapper *m, const struct ks_mapper_query *q)
+{
+    return m->catalog && !q->is_repeat && now_of(m) - m->begun_ms < FLOOR_MS;
+}
+
 /* Answers from the catalog if that is final; false: discovery has to be asked. */
 static bool resolve_try(struct ks_resolve *r)
 {
     struct ks_mapper *m = r->mapper;
     struct ks_resource *found = NULL;
     struct ks_error error = {0};
+    bool is_young = is_young_enough(m, &r->query);
     bool is_final;
     ks_rc rc;
 
-    if (is_catalog_due(m))
+    if (is_catalog_due(m) && !is_young)
         return false;
     rc = ks_catalog_find(m->catalog, &r->query, &found, &error);
-    is_final = rc == KS_RC_OK || rc == KS_RC_AMBIGUOUS || m->begun_ms >= r->asked_ms;
+    is_final = rc == KS_RC_OK || rc == KS_RC_AMBIGUOUS || is_young || m->begun_ms >= r->asked_ms;
     if (!is_final && rc == KS_RC_NOTFOUND)
         is_final = is_known_miss(m, &r->query);
-    else if (rc == KS_RC_NOTFOUND)
+    else if (rc == KS_RC_NOTFOUND && m->begun_ms >= r->asked_ms)
         miss_remember(m, &r->query);
     if (is_final)
         resolve_answer(r, rc, found, &error);
@@ -357,6 +364,7 @@ ks_rc ks_mapper_resolve(struct ks_mapper *m, const struct ks_mapper_query *query
     r->query.version = place(&at, query->version);
     r->query.kind = place(&at, query->kind);
     r->query.has_group = query->has_group;
+    r->query.is_repeat = query->is_repeat;
     r->mapper = m;
     r->done = done;
     r->ctx = ctx;

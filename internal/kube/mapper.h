@@ -5,7 +5,8 @@
  *
  * Thread: the loop's.  Owns: the discovery documents' extract; reference counted ks_resource.
  * Limits: 32 MiB a document, 20 000 resources. A refetch at most every 5 s (single-flight); a miss
- * refetches once and is then remembered for 10 s; the extract is refreshed when older than 10 min.
+ * refetches once, unless the last fetch began within these 5 s, and is then
+ * remembered for 10 s; the extract is refreshed when older than 10 min.
  */
 #ifndef KS_KUBE_MAPPER_H
 #define KS_KUBE_MAPPER_H
@@ -27,6 +28,7 @@ struct ks_mapper_query {
     struct ks_str version;
     struct ks_str kind;
     bool has_group; /* with kind: group "" means the core group, not "any" */
+    bool is_repeat; /* asked before: an answer of the last 5 s is the one that is doubted */
 };
 
 /*

@@ -382,8 +382,10 @@ static void on_located(void *ctx, ks_rc rc, struct ks_resource *resource,
 static ks_rc locate_begin(struct ks_reflector *r, struct ks_error *err)
 {
     struct ks_mapper *mapper = ks_kube_mapper(r->kube);
-    struct ks_mapper_query query = {
-        .group = r->resource->group, .kind = r->resource->kind, .has_group = true};
+    struct ks_mapper_query query = {.group = r->resource->group,
+                                    .kind = r->resource->kind,
+                                    .has_group = true,
+                                    .is_repeat = true};
 
     r->has_just_missed = r->state != KS_REFLECTOR_WAITING;
     ks_reflector_set_state(r, KS_REFLECTOR_LOCATING);

@@ -222,6 +222,7 @@ ks_rc ks_pursuit_start(struct ks_pursuit *p, struct ks_error *err)
         .version = p->target.version,
         .kind = p->target.object_kind,
         .has_group = p->target.object_kind.len > 0,
+        .is_repeat = p->told != 0,
     };
 
     if (!ks_timer_is_pending(&p->session->pulse))
