@@ -278,9 +278,12 @@ static ks_rc check_manifest(const struct ks_options *o, struct ks_str kind,
 {
     struct ks_str name = ks_json_lenient_str(object, "metadata.name", "");
     struct ks_str ns = ks_json_lenient_str(object, "metadata.namespace", "");
+    struct ks_json_value metadata = ks_json_get(object, "metadata");
 
     if (kind.len == 0)
         return ks_fail(err, KS_RC_INVALID, "the object has no kind");
+    if (ks_json_type_of(metadata) != KS_JSON_MAP && !ks_json_is_absent(metadata))
+        return ks_fail(err, KS_RC_INVALID, "the metadata of the %.*s is no map", KS_STR_ARGS(kind));
     if (name.len == 0)
         return ks_fail(err, KS_RC_INVALID,
                        "the %.*s has no metadata.name (a generated name cannot be watched)",

@@ -264,7 +264,8 @@ static size_t distance(struct ks_str a, struct ks_str b)
 
 static bool is_near(struct ks_str name, struct ks_str other)
 {
-    size_t most = name.len < 5 ? 1 : 2;
+    /* Almost every short word is near some kind. */
+    size_t most = name.len < 5 ? 0 : name.len < 8 ? 1 : 2;
 
     return other.len && name.len <= other.len + most && other.len <= name.len + most &&
            distance(name, other) <= most;

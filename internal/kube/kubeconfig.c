@@ -82,9 +82,16 @@ static ks_rc on_document(void *ctx, struct ks_str json, size_t line)
     return f->text ? KS_RC_OK : KS_RC_NOMEM;
 }
 
+/* YAML takes any text for a string; a kubeconfig is a map. */
+static const char *form_of(struct ks_str json)
+{
+    return json.ptr[0] == '{' ? NULL : json.ptr[0] == '[' ? "it holds a list" : "it is plain text";
+}
+
 static ks_rc file_parse(struct file *f, struct ks_str text, struct ks_error *err)
 {
     struct ks_error why = {0};
+    const char *form;
     ks_rc rc = ks_yaml_to_json(text, &ks_yaml_limits_kubeconfig, on_document, f, &why);
 
     if (rc == KS_RC_NOMEM)
@@ -93,15 +100,17 @@ static ks_rc file_parse(struct file *f, struct ks_str text, struct ks_error *err
         return ks_fail(err, KS_RC_CONFIG, "%s is no kubeconfig: %s", f->path, why.msg);
     if (!f->text)
         return KS_RC_OK;
+    form = form_of(ks_str_make(f->text, f->len));
+    if (form)
+        return ks_fail(err, KS_RC_CONFIG, "%s is no kubeconfig: %s", f->path, form);
     rc = ks_json_new(&json_limits, &f->json, err);
     if (rc)
         return rc;
     rc = ks_json_parse(f->json, ks_str_make(f->text, f->len), &why);
     if (rc == KS_RC_NOMEM)
         return ks_stanza_no_memory(err);
-    if (rc || ks_json_type_of(ks_json_root(f->json)) != KS_JSON_MAP)
-        return ks_fail(err, KS_RC_CONFIG, "%s is no kubeconfig: %s", f->path,
-                       rc ? why.msg : "it holds a list");
+    if (rc)
+        return ks_fail(err, KS_RC_CONFIG, "%s is no kubeconfig: %s", f->path, why.msg);
     return KS_RC_OK;
 }
 

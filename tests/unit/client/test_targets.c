@@ -290,6 +290,7 @@ static void manifests_that_name_nothing(void **state)
     } rows[] = {
         {"kind: Pod\nmetadata: {generateName: x-}\n", "the Pod has no metadata.name"},
         {"metadata: {name: x}\n", "the object has no kind"},
+        {"kind: Pod\nmetadata: []\n", "the metadata of the Pod is no map"},
         {"# nothing\n", "there is no object in it"},
         {"- a\n", "this is no object"},
         {"{\"kind\": \"Pod\",\n", "line 1"},

@@ -153,6 +153,8 @@ static void names_that_are_not_served(void **state)
     assert_non_null(strstr(message(c, "deploymnets"), "did you mean deployments.apps?"));
     assert_non_null(strstr(message(c, "pdo"), "does not serve \"pdo\""));
     assert_null(strstr(message(c, "gizmos"), "did you mean"));
+    assert_null(strstr(message(c, "Nope"), "did you mean"));
+    assert_non_null(strstr(message(c, "Deploymnt"), "did you mean deployments.apps?"));
     ks_catalog_free(c);
 }
 
