@@ -323,6 +323,8 @@ static void on_step(struct ks_timer *timer)
 
     if (!asking_try(m))
         return;
+    if (ks_timer_is_pending(timer)) /* who asked from within an answer is looked at first */
+        return;
     if (m->run && m->waiting.rc) {
         asking_fall_back(m, &m->waiting);
         return;

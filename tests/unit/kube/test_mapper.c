@@ -482,10 +482,11 @@ static void on_answer_ask(void *ctx, ks_rc rc, struct ks_resource *r, const stru
     on_answer(q, rc, r, err);
     ks_mapper_invalidate(ks_kube_mapper(fixture.kube));
     if (q->answers < 3)
-        assert_int_equal(ks_mapper_resolve(ks_kube_mapper(fixture.kube),
-                                           &(struct ks_mapper_query){.name = KS_LIT("po")},
-                                           on_answer_ask, q, &q->resolve, NULL),
-                         KS_RC_OK);
+        assert_int_equal(
+            ks_mapper_resolve(ks_kube_mapper(fixture.kube),
+                              &(struct ks_mapper_query){.name = KS_LIT("po"), .is_repeat = true},
+                              on_answer_ask, q, &q->resolve, NULL),
+            KS_RC_OK);
 }
 
 static void answers_may_lead_to_questions(void **state)
@@ -504,6 +505,29 @@ static void answers_may_lead_to_questions(void **state)
     wait_for(f, &q, 3);
     assert_string_equal(q.found, "pods.v1.");
     assert_int_equal(runs(f), 3);
+}
+
+static struct question second;
+
+static void on_answer_ask_second(void *ctx, ks_rc rc, struct ks_resource *r,
+                                 const struct ks_error *err)
+{
+    on_answer(ctx, rc, r, err);
+    ask(&fixture, &second, "deploy");
+}
+
+static void a_question_from_an_answer_does_not_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct question q = {0};
+
+    second = (struct question){0};
+    assert_int_equal(ks_mapper_resolve(ks_kube_mapper(f->kube),
+                                       &(struct ks_mapper_query){.name = KS_LIT("po")},
+                                       on_answer_ask_second, &q, &q.resolve, NULL),
+                     KS_RC_OK);
+    wait_for(f, &second, 1); /* the clock stands still */
+    assert_string_equal(second.found, "deployments.v1.apps");
 }
 
 static void no_memory_is_told(void **state)
@@ -554,6 +578,7 @@ int main(void)
         CASE(an_outage_does_not_take_the_catalog),
         CASE(cancelled_questions_are_not_answered),
         CASE(answers_may_lead_to_questions),
+        CASE(a_question_from_an_answer_does_not_wait),
         CASE(no_memory_is_told),
     };
 
