@@ -8,83 +8,46 @@
 #include "client/cli/commands.h"
 
 #include "base/clock.h"
-#include "json/path.h"
 #include "status/status.h"
 
-#include "client/cli/lines.h"
+#include "client/cli/explain.h"
+#include "client/cli/judge.h"
 #include "client/cli/manifest.h"
 #include "client/cli/report.h"
-#include "client/cli/text.h"
 
 #define LINE_MAX_BYTES ((size_t)4 << 20)
 
 struct computing {
     const struct ks_options *options;
     struct ks_buf out;
-    size_t counts[KS_STATUS_COUNT];
+    size_t object_count;
+    size_t failed_count;
     size_t error_count;
+    size_t difference_count;
 };
 
-static ks_rc append_member(struct ks_buf *out, const char *name, struct ks_str value)
-{
-    ks_rc rc = ks_buf_appendf(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
-
-    return rc ? rc : ks_text_append_json(out, value);
-}
-
-static ks_rc append_identity(struct ks_buf *out, const struct ks_manifest_place *place,
-                             struct ks_json_value object)
-{
-    ks_rc rc = append_member(out, "apiVersion", place->api_version);
-
-    if (!rc)
-        rc = append_member(out, "kind", place->kind);
-    if (!rc)
-        rc = append_member(out, "namespace", ks_json_lenient_str(object, "metadata.namespace", ""));
-    return rc ? rc : append_member(out, "name", ks_json_lenient_str(object, "metadata.name", ""));
-}
-
-static ks_rc append_json_verdict(struct ks_buf *out, const struct ks_manifest_place *place,
-                                 struct ks_json_value object, const struct ks_verdict *verdict)
+static ks_rc append_plain_json(struct ks_buf *out, const struct ks_subject *s,
+                               const struct ks_judgement *j)
 {
     ks_rc rc = ks_buf_append_byte(out, '{');
 
     if (!rc)
-        rc = append_identity(out, place, object);
+        rc = ks_judge_append_identity(out, s);
     if (!rc)
-        rc = append_member(out, "status", ks_str_from(ks_status_text(verdict->status)));
-    if (!rc)
-        rc = append_member(out, "reason", verdict->reason);
-    if (!rc)
-        rc = append_member(out, "message", verdict->message);
+        rc = ks_judge_append_verdict(out, j);
     return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }
 
-static ks_rc append_json_error(struct ks_buf *out, const struct ks_manifest_place *place,
-                               struct ks_json_value object, const char *text)
+static ks_rc append_judgement(struct computing *c, const struct ks_subject *s,
+                              const struct ks_judgement *j)
 {
-    ks_rc rc = ks_buf_append_byte(out, '{');
+    const struct ks_options *o = c->options;
+    bool is_json = o->output == KS_OUTPUT_JSON;
 
-    if (!rc && !ks_json_is_absent(object))
-        rc = append_identity(out, place, object);
-    if (!rc)
-        rc = append_member(out, "error", ks_str_from(text));
-    return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
-}
-
-static ks_rc append_line(struct ks_buf *out, const struct ks_manifest_place *place,
-                         struct ks_json_value object, const struct ks_verdict *verdict)
-{
-    const struct ks_line line = {
-        .status = verdict->status,
-        .kind = place->kind.len > 0 ? place->kind : KS_LIT("?"),
-        .ns = ks_json_lenient_str(object, "metadata.namespace", ""),
-        .name = ks_json_lenient_str(object, "metadata.name", "?"),
-        .reason = verdict->reason,
-        .message = verdict->message,
-    };
-
-    return ks_line_append(out, &line);
+    if (o->wants_explanation)
+        return is_json ? ks_explain_append_json(&c->out, s, o->profile, j)
+                       : ks_explain_append_text(&c->out, s, o->profile, j);
+    return is_json ? append_plain_json(&c->out, s, j) : ks_judge_append_line(&c->out, s, j);
 }
 
 static ks_rc flush(struct computing *c, ks_rc rc, struct ks_error *err)
@@ -97,75 +60,137 @@ static ks_rc flush(struct computing *c, ks_rc rc, struct ks_error *err)
     return KS_RC_OK;
 }
 
-static ks_rc print_error(struct computing *c, const struct ks_manifest_place *place,
-                         struct ks_json_value object, const char *why)
+static struct ks_subject subject_of(const struct computing *c,
+                                    const struct ks_manifest_place *place,
+                                    struct ks_json_value object)
 {
-    const struct ks_verdict verdict = {
-        .status = KS_STATUS_UNKNOWN, .reason = KS_LIT("Error"), .message = ks_str_from(why)};
+    const struct ks_options *o = c->options;
 
-    c->error_count++;
-    return c->options->output == KS_OUTPUT_JSON ? append_json_error(&c->out, place, object, why)
-                                                : append_line(&c->out, place, object, &verdict);
-}
-
-static ks_rc print_verdict(struct computing *c, const struct ks_manifest_place *place,
-                           struct ks_json_value object, const struct ks_verdict *verdict)
-{
-    c->counts[verdict->status]++;
-    return c->options->output == KS_OUTPUT_JSON
-               ? append_json_verdict(&c->out, place, object, verdict)
-               : append_line(&c->out, place, object, verdict);
-}
-
-/* The reference would call Current what is no Kubernetes object at all, as nothing in it says
- * otherwise; a person who gives such a file has made a mistake. */
-static ks_rc judge(const struct ks_options *options, const struct ks_manifest_place *place,
-                   struct ks_json_value object, struct ks_verdict *out, struct ks_error *why)
-{
-    ptrdiff_t slash = ks_str_chr(place->api_version, '/');
-    const struct ks_status_kind kind = {
-        .group = ks_str_sub(place->api_version, 0, slash < 0 ? 0 : (size_t)slash),
-        .kind = place->kind,
+    return (struct ks_subject){
+        .place = place,
+        .object = object,
+        .now_ms = o->has_now ? o->now_ms : ks_clock_real.wall_ms(&ks_clock_real),
     };
-    struct ks_status_context context = {.kind = &kind};
-    int64_t now_ms = options->has_now ? options->now_ms : ks_clock_real.wall_ms(&ks_clock_real);
-    bool says_kind = !ks_json_is_absent(ks_json_get(object, "kind"));
-
-    if (place->kind.len == 0)
-        return ks_fail(why, KS_RC_INVALID, "this is no Kubernetes object: %s",
-                       says_kind ? "its kind is no text" : "it has no kind");
-    return ks_status_compute_profile(options->profile, object, now_ms, says_kind ? NULL : &context,
-                                     out, why);
 }
 
 static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
                        struct ks_json_value object, struct ks_error *err)
 {
     struct computing *c = ctx;
-    struct ks_verdict verdict;
-    struct ks_error why = {0};
-    ks_rc rc = judge(c->options, place, object, &verdict, &why);
+    struct ks_subject subject = subject_of(c, place, object);
+    struct ks_judgement j;
+    ks_rc rc = ks_judge(&subject, c->options->profile, &j);
 
-    if (rc == KS_RC_NOMEM)
-        return ks_fail(err, rc, "%s", why.msg);
-    rc = rc ? print_error(c, place, object, why.msg) : print_verdict(c, place, object, &verdict);
-    return flush(c, rc, err);
+    if (rc)
+        return ks_fail(err, rc, "%s", j.why.msg);
+    if (j.rc)
+        c->error_count++;
+    else if (j.verdict.status == KS_STATUS_FAILED)
+        c->failed_count++;
+    return flush(c, append_judgement(c, &subject, &j), err);
 }
 
 static ks_rc on_bad(void *ctx, const struct ks_manifest_place *place, const struct ks_error *why)
 {
     const struct ks_json_value none = {.doc = NULL};
+    struct computing *c = ctx;
+    struct ks_subject subject = subject_of(c, place, none);
+    struct ks_judgement j;
     struct ks_error err = {0};
-    struct ks_error where = *why;
 
-    (void)ks_wrap(&where, why->rc, "%s, line %zu", place->path, place->line); /* returns it */
-    return flush(ctx, print_error(ctx, place, none, where.msg), &err);
+    j.rc = why->rc;
+    j.why = *why;
+    (void)ks_wrap(&j.why, why->rc, "%s, line %zu", place->path, place->line); /* returns it */
+    c->error_count++;
+    return flush(c, append_judgement(c, &subject, &j), &err);
+}
+
+/* Two verdicts of one object, side by side. */
+struct pair {
+    struct ks_judgement of[2];
+};
+
+static bool pair_differs(const struct pair *p)
+{
+    if (p->of[0].rc || p->of[1].rc)
+        return (p->of[0].rc == KS_RC_OK) != (p->of[1].rc == KS_RC_OK);
+    return p->of[0].verdict.status != p->of[1].verdict.status;
+}
+
+static ks_rc append_pair_json(struct computing *c, const struct ks_subject *s, const struct pair *p)
+{
+    ks_rc rc = ks_buf_append_byte(&c->out, '{');
+
+    if (!rc)
+        rc = ks_judge_append_identity(&c->out, s);
+    for (size_t i = 0; !rc && i < 2; i++) {
+        rc = ks_judge_append_key(&c->out, ks_profile_text(c->options->compared[i]));
+        if (!rc)
+            rc = ks_buf_append_byte(&c->out, '{');
+        if (!rc)
+            rc = ks_judge_append_verdict(&c->out, &p->of[i]);
+        if (!rc)
+            rc = ks_buf_append_byte(&c->out, '}');
+    }
+    return rc ? rc : ks_buf_append_str(&c->out, KS_LIT("}\n"));
+}
+
+static ks_rc append_pair(struct computing *c, const struct ks_subject *s, const struct pair *p)
+{
+    ks_rc rc = KS_RC_OK;
+
+    if (c->options->output == KS_OUTPUT_JSON)
+        return append_pair_json(c, s, p);
+    for (size_t i = 0; !rc && i < 2; i++) {
+        rc = ks_buf_appendf(&c->out, "%-8s  ", ks_profile_text(c->options->compared[i]));
+        if (!rc)
+            rc = ks_judge_append_line(&c->out, s, &p->of[i]);
+    }
+    return rc;
+}
+
+static ks_rc on_compared(void *ctx, const struct ks_manifest_place *place,
+                         struct ks_json_value object, struct ks_error *err)
+{
+    struct computing *c = ctx;
+    struct ks_subject subject = subject_of(c, place, object);
+    struct pair pair;
+
+    c->object_count++;
+    for (size_t i = 0; i < 2; i++) {
+        ks_rc rc = ks_judge(&subject, c->options->compared[i], &pair.of[i]);
+
+        if (rc)
+            return ks_fail(err, rc, "%s", pair.of[i].why.msg);
+    }
+    if (pair.of[0].rc && pair.of[1].rc) {
+        c->error_count++; /* neither has a verdict: told once, as without --compare */
+        return flush(c, append_judgement(c, &subject, &pair.of[0]), err);
+    }
+    if (!pair_differs(&pair))
+        return KS_RC_OK;
+    c->difference_count++;
+    return flush(c, append_pair(c, &subject, &pair), err);
+}
+
+static int end_comparison(struct computing *c)
+{
+    struct ks_error err = {0};
+
+    if (c->options->output != KS_OUTPUT_JSON &&
+        flush(c,
+              ks_buf_appendf(&c->out, "%zu of %zu objects differ\n", c->difference_count,
+                             c->object_count),
+              &err))
+        return KS_EXIT_BAD;
+    return c->error_count > 0 || c->difference_count > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
 }
 
 static int read_files(struct computing *c)
 {
-    const struct ks_manifest_ops ops = {.on_object = on_object, .on_bad = on_bad};
     const struct ks_options *options = c->options;
+    const struct ks_manifest_ops ops = {
+        .on_object = options->wants_comparison ? on_compared : on_object, .on_bad = on_bad};
 
     for (size_t i = 0; i < options->file_count; i++) {
         struct ks_error err = {0};
@@ -176,7 +201,9 @@ static int read_files(struct computing *c)
             return rc == KS_RC_NOTFOUND || rc == KS_RC_DENIED ? KS_EXIT_USAGE : KS_EXIT_BAD;
         }
     }
-    return c->error_count > 0 || c->counts[KS_STATUS_FAILED] > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
+    if (options->wants_comparison)
+        return end_comparison(c);
+    return c->error_count > 0 || c->failed_count > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
 }
 
 static int run(const struct ks_options *options)
@@ -186,6 +213,12 @@ static int run(const struct ks_options *options)
 
     if (options->file_count == 0) {
         ks_report_complain("compute needs objects: -f FILE, or -f - for standard input");
+        return KS_EXIT_USAGE;
+    }
+    if (options->wants_comparison && (options->wants_explanation || options->has_profile)) {
+        ks_report_complain("--compare names two profiles and shows only where they differ: it goes "
+                           "without --%s",
+                           options->has_profile ? "profile" : "explain");
         return KS_EXIT_USAGE;
     }
     ks_buf_init(&c.out, LINE_MAX_BYTES);
@@ -210,14 +243,21 @@ const struct ks_command ks_cmd_compute = {
             "                            or error\n"
             "      --profile NAME        the rules: kstatus (default), or strict, which also\n"
             "                            tells failures and waits that kstatus does not see\n"
+            "      --compare A,B             lists only the objects whose status differs between\n"
+            "                            two profiles, as in --compare kstatus,strict\n"
+            "      --explain             for each object: the verdict and what it rests on, the\n"
+            "                            fields that the rules look at, the conditions, and the\n"
+            "                            causes with what usually mends them\n"
             "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
             "  -h, --help                show this\n"
             "\n"
             "Exit status: 0 when no object is Failed; 1 when one is, or one cannot be read;\n"
-            "2 for a wrong command line.\n"
+            "2 for a wrong command line. With --compare: 0 when no object differs, 1 when one\n"
+            "does, or one cannot be read.\n"
             "\n"
             "  kubectl get deploy,sts -A -o json | kstatus compute -f -\n"
-            "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n",
+            "  kstatus compute -f objects.ndjson -o json --now 2026-11-24T13:46:51Z\n"
+            "  kubectl get pod web-0 -o json | kstatus compute --profile strict --explain -f -\n",
     .options = KS_OPTION_FILE | KS_OPTION_OUTPUT | KS_OPTION_COMPUTE | KS_OPTION_PROFILE,
     .run = run,
 };

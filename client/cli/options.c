@@ -100,6 +100,27 @@ static ks_rc take_profile(struct ks_options *o, const char *value, struct ks_err
     if (!ks_profile_parse(ks_str_from(value), &o->profile))
         return ks_fail(err, KS_RC_INVALID, "there is no profile '%s'; there are kstatus and strict",
                        value);
+    o->has_profile = true;
+    return KS_RC_OK;
+}
+
+static ks_rc take_compare(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    struct ks_str second = ks_str_from(value);
+    struct ks_str first;
+
+    if (!ks_str_split(&second, ',', &first) || !ks_profile_parse(first, &o->compared[0]) ||
+        !ks_profile_parse(second, &o->compared[1]) || o->compared[0] == o->compared[1])
+        return ks_fail(err, KS_RC_INVALID, "'%s' is not two profiles; write kstatus,strict", value);
+    o->wants_comparison = true;
+    return KS_RC_OK;
+}
+
+static ks_rc take_explain(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    (void)value; /* none */
+    (void)err;   /* cannot fail */
+    o->wants_explanation = true;
     return KS_RC_OK;
 }
 
@@ -130,6 +151,8 @@ static const struct option_row rows[] = {
     {"for", 0, true, KS_OPTION_FOR, take_for},
     {"timeout", 0, true, KS_OPTION_TIMEOUT, take_timeout},
     {"profile", 0, true, KS_OPTION_PROFILE, take_profile},
+    {"compare", 0, true, KS_OPTION_COMPUTE, take_compare},
+    {"explain", 0, false, KS_OPTION_COMPUTE, take_explain},
     {"now", 0, true, KS_OPTION_COMPUTE, take_now},
     {"help", 'h', false, EVERYWHERE, take_help},
 };

@@ -26,7 +26,7 @@ enum {
     KS_OPTION_OUTPUT = 1 << 3,
     KS_OPTION_FOR = 1 << 4,
     KS_OPTION_TIMEOUT = 1 << 5,
-    KS_OPTION_COMPUTE = 1 << 6, /* --now */
+    KS_OPTION_COMPUTE = 1 << 6, /* --compare, --explain, --now */
     KS_OPTION_PROFILE = 1 << 7,
 };
 
@@ -46,6 +46,10 @@ struct ks_options {
     int64_t now_ms;     /* wall time; only when has_now */
     bool has_now;
     ks_profile profile;
+    bool has_profile;       /* it was given */
+    ks_profile compared[2]; /* only when wants_comparison */
+    bool wants_comparison;
+    bool wants_explanation;
     bool wants_help;
     char **args; /* what is no option, in order */
     size_t arg_count;

@@ -120,6 +120,10 @@ class WithoutServer(unittest.TestCase):
             (["compute", "-f", "/nonexistent"], "/nonexistent: No such file or directory"),
             (["get", "-f", "/nonexistent"], "/nonexistent: No such file or directory"),
             (["compute", "-f", "-", "--profile", "other"], "there is no profile 'other'"),
+            (["compute", "-f", "-", "--compare", "strict"], "'strict' is not two profiles"),
+            (["compute", "-f", "-", "--compare", "strict,strict"], "is not two profiles"),
+            (["compute", "-f", "-", "--compare", "kstatus,strict", "--explain"], "it goes without --explain"),
+            (["compute", "-f", "-", "--compare", "kstatus,strict", "--profile", "strict"], "it goes without --profile"),
         ]:
             with self.subTest(arguments=arguments):
                 done = kstatus(*arguments, server="127.0.0.1:1")
@@ -495,6 +499,61 @@ class Computing(unittest.TestCase):
         text = "".join(json.dumps(config_map(name), indent=2) + "\n" for name in ("a", "b", "c"))
         done = kstatus("compute", "-f", "-", "-o", "json", text=text)
         self.assertEqual([json.loads(line)["name"] for line in done.out.splitlines()], ["a", "b", "c"])
+
+    def test_profiles_are_compared(self):
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb", "namespace": "shop"},
+                   "spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.1"}}
+        crash = pod("crash", ready=False)
+        crash["status"] |= {"phase": "Failed", "reason": "Evicted"}
+        text = "".join(json.dumps(o) + "\n" for o in (config_map("same"), crash, service))
+        done = kstatus("compute", "--compare", "kstatus,strict", "-f", "-", text=text)
+        lines = done.out.splitlines()
+        self.assertEqual(done.code, 1)
+        self.assertRegex(lines[-1], r"^[12] of 3 objects differ$")
+        self.assertNotIn("ConfigMap/same", done.out)
+        answers = [json.loads(line) for line in
+                   kstatus("compute", "--compare", "kstatus,strict", "-f", "-", "-o", "json", text=text).out.splitlines()]
+        self.assertEqual(len(answers) * 2 + 1, len(lines))
+        for answer, of_kstatus, of_strict in zip(answers, lines[0::2], lines[1::2]):
+            self.assertNotEqual(answer["kstatus"]["status"], answer["strict"]["status"])
+            self.assertRegex(of_kstatus, rf"^kstatus   {answer['kstatus']['status']} .*/{answer['name']} ")
+            self.assertRegex(of_strict, rf"^strict    {answer['strict']['status']} .*/{answer['name']} ")
+        same = kstatus("compute", "--compare", "strict,kstatus", "-f", "-", text=json.dumps(config_map("same")))
+        self.assertEqual((same.code, same.out), (0, "0 of 1 objects differ\n"))
+        bad = kstatus("compute", "--compare", "strict,kstatus", "-f", "-", text="{}")
+        self.assertEqual((bad.code, len(bad.out.splitlines())), (1, 2))
+
+    def test_a_verdict_is_explained(self):
+        web = deployment("web", ready=1)
+        web["status"]["conditions"] = [{"type": "Available", "status": "False", "reason": "Minimum", "message": "word " * 40}]
+        crash = pod("crash", ready=False)
+        crash["status"]["containerStatuses"][0] |= {
+            "restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}},
+            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}
+        text = "".join(json.dumps(o) + "\n" for o in (web, crash, config_map("fine"), {}))
+        done = kstatus("compute", "--explain", "-f", "-", text=text, environment={"LC_ALL": "C.UTF-8"})
+        self.assertEqual(done.code, 1)
+        self.assertLessEqual(max(map(len, done.out.splitlines())), 80)
+        parts = done.out.split("\n\n")
+        self.assertRegex(parts[0], r"^Deployment/web -n default\n  verdict     InProgress, under profile kstatus\n")
+        self.assertRegex(parts[0], r"(?m)^  rests on    a rule for the kind$")
+        self.assertRegex(parts[0], r"(?m)^  progress    1 of 3$")
+        self.assertRegex(parts[0], r"(?m)^              status.availableReplicas +1$")
+        self.assertRegex(parts[0], r"(?m)^  conditions  Available=False Minimum\n                word word")
+        self.assertRegex(parts[1], r"(?m)^  causes      \w+, container main, exit code 3, 5 restarts\n(?s:.)*                -> \S")
+        self.assertNotIn("causes", parts[2])
+        self.assertRegex(parts[3], r"^\?/\?\n  error       this is no Kubernetes object")
+        answers = [json.loads(line) for line in
+                   kstatus("compute", "--explain", "-o", "json", "-f", "-", text=text).out.splitlines()]
+        self.assertEqual([a.get("status") for a in answers], ["InProgress", "Failed", "Current", None])
+        self.assertEqual(answers[0]["fields"]["status.availableReplicas"], 1)
+        self.assertIsNone(answers[0]["fields"]["spec.paused"])
+        self.assertEqual(answers[0]["progress"], {"readyCount": 1, "desiredCount": 3})
+        self.assertEqual(answers[1]["causes"][0]["exitCode"], 3)
+        self.assertTrue(answers[1]["causes"][0]["suggestion"])
+        self.assertEqual(answers[2]["causes"], [])
+        strict = kstatus("compute", "--explain", "--profile", "strict", "-f", "-", text=json.dumps(web))
+        self.assertIn("under profile strict", strict.out)
 
     def test_lists_and_tables(self):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [config_map("a"), deployment("d", ready=1)]},

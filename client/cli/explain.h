@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why an object's verdict is what it is: what it rests on, the fields that the rules for its kind
+ * look at with their values, the conditions, and the causes with what usually mends them.
+ *
+ * Thread: main.  Owns: nothing.
+ */
+#ifndef KS_CLIENT_CLI_EXPLAIN_H
+#define KS_CLIENT_CLI_EXPLAIN_H
+
+#include "base/base.h"
+#include "base/str.h"
+#include "status/status.h"
+
+#include "client/cli/judge.h"
+
+/* A paragraph of lines that fit in 80 columns, words permitting. */
+KS_MUST_USE ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *subject,
+                                         ks_profile profile, const struct ks_judgement *judgement);
+/* The same as one line of JSON. */
+KS_MUST_USE ks_rc ks_explain_append_json(struct ks_buf *out, const struct ks_subject *subject,
+                                         ks_profile profile, const struct ks_judgement *judgement);
+
+#endif
