@@ -22,6 +22,7 @@
 #include "kube/fleet.h"
 
 #define PROBE_TIMEOUT_MS 15000
+#define PROBE_CAP_MS 2000
 #define SETTLE_MS 1000
 
 void ks_kube_pump_soon(struct ks_kube *kube)
@@ -179,9 +180,11 @@ static void on_settle(struct ks_timer *timer)
     ks_kube_stats_refresh(KS_CONTAINER_OF(timer, struct ks_kube, settle));
 }
 
+/* One probe for all who wait is no burden, and how soon all learn that the server is back depends
+ * on it; the herd that then comes is the gate's to pace. */
 static struct ks_backoff backoff_of(const struct ks_kube_options *options)
 {
-    struct ks_backoff backoff = KS_BACKOFF_DEFAULT;
+    struct ks_backoff backoff = {.base_ms = 800, .cap_ms = PROBE_CAP_MS};
 
     if (options->backoff_base_ms)
         backoff.base_ms = options->backoff_base_ms;

@@ -39,7 +39,7 @@ struct ks_kube_options {
     const char *user_agent;   /* NULL: "kstatusd/VERSION" */
     /* Tests shrink these; 0: the default of shared/spec informers C. */
     int64_t backoff_base_ms;    /* 800 */
-    int64_t backoff_cap_ms;     /* 30 000 */
+    int64_t backoff_cap_ms;     /* 30 000; of an unreachable endpoint 2 000 */
     int64_t probe_idle_ms;      /* 30 000 */
     int64_t probe_timeout_ms;   /* 15 000 */
     int64_t connect_timeout_ms; /* 10 000 */
