@@ -377,12 +377,21 @@ size_t ks_json_count(struct ks_json_value v)
     return count;
 }
 
+/* An ASCII byte but the backslash stands for itself: most keys differ by their first one. */
+static bool is_other_at_once(struct ks_str raw, struct ks_str key)
+{
+    return raw.len > 0 && key.len > 0 && raw.ptr[0] != key.ptr[0] && raw.ptr[0] != '\\' &&
+           (unsigned char)raw.ptr[0] < 0x80;
+}
+
 /* Keys are looked at again and again, so what one is like is remembered: managedFields has escaped
  * keys, so that has_plain_keys seldom holds. */
 static bool key_is(const struct ks_json *json, jsmntok_t *token, struct ks_str key)
 {
     struct ks_str raw = token_text(json, token);
 
+    if (is_other_at_once(raw, key))
+        return false;
     if (json->scan.has_plain_keys || token->size == TEXT_PLAIN)
         return ks_str_eq(raw, key);
     if (token->size == TEXT_UNKNOWN && ks_json_text_is_plain(raw)) {
@@ -405,15 +414,10 @@ struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key)
     end = subtree_end(json, at);
     /* To the end: of duplicate keys the last one wins. */
     for (at++; at < end; at = subtree_end(json, at + 1)) {
-            if (key_is(json, &json->tokens[at], key))
+        if (key_is(json, &json->tokens[at], key))
             found = value_at(json, at + 1);
     }
     return found;
-}
-
-struct ks_json_value ks_json_get(struct ks_json_value v, const char *key)
-{
-    return ks_json_get_str(v, ks_str_from(key));
 }
 
 static bool grow_decoded(struct ks_json *json)

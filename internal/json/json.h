@@ -71,8 +71,11 @@ static inline bool ks_json_is_absent(struct ks_json_value v)
 }
 /* Member of a map; ABSENT when v is no map or has no such member. The key is compared after
  * unescaping. */
-struct ks_json_value ks_json_get(struct ks_json_value v, const char *key);
 struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key);
+static inline struct ks_json_value ks_json_get(struct ks_json_value v, const char *key)
+{
+    return ks_json_get_str(v, ks_str_from(key));
+}
 /* Number of elements or of members as written; 0 for anything else. */
 size_t ks_json_count(struct ks_json_value v);
 /* First element of a list or first member's value of a map, then its right sibling; ABSENT at the

@@ -23,6 +23,7 @@
 
 #include "base/str.h"
 #include "json/number.h"
+#include "json/text.h"
 
 enum state { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END };
 
@@ -84,56 +85,6 @@ static ks_rc scan_escape(struct cursor *c)
     return KS_RC_OK;
 }
 
-/* Bytes that end a run of ordinary ones: quote, backslash, controls, and all above 0x7f. */
-static inline bool is_special(unsigned char byte)
-{
-    return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
-}
-
-/* That byte in all eight places of a word. */
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Eight bytes, the first one lowest, whatever the machine's order: compilers make one load of it.
- */
-static inline uint64_t load_word(const char *text)
-{
-    const unsigned char *b = (const unsigned char *)text;
-
-    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
-           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
-           (uint64_t)b[7] << 56;
-}
-
-/* How many bytes of a word stand before the first special one; 8 when none is. Subtracting sets the
- * top bit of a byte that was too small; a borrow may set more, but only behind such a byte. */
-static inline size_t measure_word(uint64_t word)
-{
-    uint64_t quote = word ^ EACH('"');
-    uint64_t backslash = word ^ EACH('\\');
-    uint64_t found =
-        (word | (word - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80);
-
-    /* What is below the lowest bit set has a low bit for each byte up to the special one's: the
-     * multiplication sums them up in the top byte. */
-    return found ? (size_t)((((found - 1) & ~found & EACH(1)) * EACH(1)) >> 56) - 1 : 8;
-}
-
-/* Bytes before the first special one, or to the end. */
-static inline size_t measure_run(const char *text, size_t len)
-{
-    size_t at = 0;
-
-    for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        size_t run = measure_word(load_word(text + at));
-
-        if (run < sizeof(uint64_t))
-            return at + run;
-    }
-    while (at < len && !is_special((unsigned char)text[at]))
-        at++;
-    return at;
-}
-
 /* at is on the first special byte of a string that is not its closing quote. */
 static ks_rc scan_odd_string(struct cursor *c)
 {
@@ -152,7 +103,7 @@ static ks_rc scan_odd_string(struct cursor *c)
         } else {
             c->at++;
         }
-        c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
+        c->at += ks_json_text_run(c->text.ptr + c->at, c->text.len - c->at);
     }
     c->at++;
     return KS_RC_OK;
@@ -167,7 +118,7 @@ static inline ks_rc scan_string(struct cursor *c, bool *out_is_plain)
     if (rc)
         return rc;
     c->at++;
-    c->at += measure_run(c->text.ptr + c->at, c->text.len - c->at);
+    c->at += ks_json_text_run(c->text.ptr + c->at, c->text.len - c->at);
     if (c->at < c->text.len && c->text.ptr[c->at] == '"') {
         c->at++;
         *out_is_plain = true;

@@ -135,29 +135,44 @@ static void step_at(struct step *s, struct ks_str rest)
 
 bool ks_json_text_is_plain(struct ks_str raw)
 {
-    return raw.len == 0 || (!memchr(raw.ptr, '\\', raw.len) && ks_str_is_utf8(raw));
+    return ks_json_text_run(raw.ptr, raw.len) == raw.len ||
+           (!memchr(raw.ptr, '\\', raw.len) && ks_str_is_utf8(raw));
 }
 
 size_t ks_json_text_measure(struct ks_str raw)
 {
-    struct step s;
-    size_t len = 0;
+    size_t len = ks_json_text_run(raw.ptr, raw.len);
 
-    for (size_t at = 0; at < raw.len; at += s.consumed) {
+    for (size_t at = len; at < raw.len;) {
+        struct step s;
+        size_t run;
+
         step_at(&s, ks_str_make(raw.ptr + at, raw.len - at));
-        len += s.len;
+        at += s.consumed;
+        run = ks_json_text_run(raw.ptr + at, raw.len - at);
+        at += run;
+        len += s.len + run;
     }
     return len;
 }
 
 void ks_json_text_decode(struct ks_str raw, char *out)
 {
-    struct step s;
+    size_t at = 0;
 
-    for (size_t at = 0; at < raw.len; at += s.consumed) {
+    for (;;) {
+        size_t run = ks_json_text_run(raw.ptr + at, raw.len - at);
+        struct step s;
+
+        memcpy(out, raw.ptr + at, run);
+        out += run;
+        at += run;
+        if (at == raw.len)
+            return;
         step_at(&s, ks_str_make(raw.ptr + at, raw.len - at));
         memcpy(out, s.bytes, s.len);
         out += s.len;
+        at += s.consumed;
     }
 }
 

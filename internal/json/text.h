@@ -21,4 +21,58 @@ void ks_json_text_decode(struct ks_str raw, char *out);
 /* Whether the decoded text equals other; allocates nothing. */
 bool ks_json_text_equals(struct ks_str raw, struct ks_str other);
 
+/* Bytes that end a run of ordinary ones: quote, backslash, controls, and all above 0x7f. */
+static inline bool ks_json_text_is_special(unsigned char byte)
+{
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80;
+}
+
+/* That byte in all eight places of a word. */
+#define KS_JSON_TEXT_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight bytes, the first one lowest, whatever the machine's order: compilers make one load of it.
+ */
+static inline uint64_t ks_json_text_load(const char *text)
+{
+    const unsigned char *b = (const unsigned char *)text;
+
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
+           (uint64_t)b[7] << 56;
+}
+
+/* How many bytes of a word stand before the first special one; 8 when none is. Subtracting sets the
+ * top bit of a byte that was too small; a borrow may set more, but only behind such a byte. */
+static inline size_t ks_json_text_word_run(uint64_t word)
+{
+    uint64_t quote = word ^ KS_JSON_TEXT_EACH('"');
+    uint64_t backslash = word ^ KS_JSON_TEXT_EACH('\\');
+    uint64_t found = (word | (word - KS_JSON_TEXT_EACH(0x20)) | (quote - KS_JSON_TEXT_EACH(1)) |
+                      (backslash - KS_JSON_TEXT_EACH(1))) &
+                     KS_JSON_TEXT_EACH(0x80);
+    uint64_t below = (found - 1) & ~found & KS_JSON_TEXT_EACH(1);
+
+    if (!found)
+        return sizeof(word);
+    /* Below the lowest bit set there is a low bit for each byte up to the special one's: the
+     * multiplication sums them up in the top byte. */
+    return (size_t)((below * KS_JSON_TEXT_EACH(1)) >> 56) - 1;
+}
+
+/* Bytes before the first special one, or to the end. */
+static inline size_t ks_json_text_run(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        size_t run = ks_json_text_word_run(ks_json_text_load(text + at));
+
+        if (run < sizeof(uint64_t))
+            return at + run;
+    }
+    while (at < len && !ks_json_text_is_special((unsigned char)text[at]))
+        at++;
+    return at;
+}
+
 #endif

@@ -128,7 +128,7 @@ static ks_rc read_conditions(struct ks_subject *subject, struct ks_error *err)
     return KS_RC_OK;
 }
 
-static struct ks_str field_of(struct ks_json_value condition, const char *name)
+struct ks_str ks_condition_text(struct ks_json_value condition, const char *name)
 {
     struct ks_str text = {0};
 
@@ -141,10 +141,10 @@ bool ks_condition_read(struct ks_json_value v, struct ks_condition *out)
     if (ks_json_is_absent(v))
         return false;
     *out = (struct ks_condition){
-        .type = field_of(v, "type"),
-        .status = field_of(v, "status"),
-        .reason = field_of(v, "reason"),
-        .message = field_of(v, "message"),
+        .type = ks_condition_text(v, "type"),
+        .status = ks_condition_text(v, "status"),
+        .reason = ks_condition_text(v, "reason"),
+        .message = ks_condition_text(v, "message"),
     };
     return true;
 }
@@ -153,13 +153,11 @@ bool ks_condition_find(const struct ks_subject *subject, const char *type, const
                        struct ks_condition *out)
 {
     struct ks_json_value at = ks_json_first(subject->conditions);
-    struct ks_condition c;
 
-    for (; ks_condition_read(at, &c); at = ks_json_next(at)) {
-        if (ks_str_is(c.type, type) && ks_str_is(c.status, status)) {
-            *out = c;
-            return true;
-        }
+    for (; !ks_json_is_absent(at); at = ks_json_next(at)) {
+        if (ks_str_is(ks_condition_text(at, "type"), type) &&
+            ks_str_is(ks_condition_text(at, "status"), status))
+            return ks_condition_read(at, out);
     }
     return false;
 }
@@ -169,14 +167,16 @@ static void check_standard_conditions(const struct ks_subject *subject, struct k
     struct ks_json_value at = ks_json_first(subject->conditions);
     struct ks_condition c;
 
-    for (; ks_condition_read(at, &c); at = ks_json_next(at)) {
+    for (; !ks_json_is_absent(at); at = ks_json_next(at)) {
+        struct ks_str type = ks_condition_text(at, "type");
         ks_status status = KS_STATUS_UNSPECIFIED;
 
-        if (ks_str_is(c.type, "Reconciling"))
+        if (ks_str_is(type, "Reconciling"))
             status = KS_STATUS_IN_PROGRESS;
-        else if (ks_str_is(c.type, "Stalled"))
+        else if (ks_str_is(type, "Stalled"))
             status = KS_STATUS_FAILED;
-        if (status == KS_STATUS_UNSPECIFIED || !ks_str_is(c.status, "True"))
+        if (status == KS_STATUS_UNSPECIFIED || !ks_condition_read(at, &c) ||
+            !ks_str_is(c.status, "True"))
             continue;
         (void)ks_verdict_pass(out, status, KS_BASIS_STANDARD_CONDITION, &c);
         return;

@@ -53,6 +53,8 @@ ks_rc ks_rule_service(const struct ks_subject *subject, struct ks_verdict *out,
 ks_rc ks_rule_stateful_set(const struct ks_subject *subject, struct ks_verdict *out,
                            struct ks_error *err);
 
+/* One field of a condition, absent and null ones empty. */
+struct ks_str ks_condition_text(struct ks_json_value condition, const char *name);
 /* The four fields of a condition, absent and null ones empty; false when v is ABSENT: the end of
  * the list. */
 bool ks_condition_read(struct ks_json_value v, struct ks_condition *out);

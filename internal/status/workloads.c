@@ -36,11 +36,13 @@ struct deployment {
 };
 
 static ks_rc deadline_exceeded(const struct ks_subject *subject, const struct deployment *d,
-                               const struct ks_condition *cause, struct ks_verdict *out)
+                               struct ks_json_value condition, struct ks_verdict *out)
 {
     int64_t deadline = ks_json_lenient_int(subject->object, "spec.progressDeadlineSeconds", 0);
+    struct ks_condition cause = {0};
 
-    (void)ks_verdict_pass(out, KS_STATUS_FAILED, KS_BASIS_KIND_RULE, cause);
+    (void)ks_condition_read(condition, &cause); /* it is there */
+    (void)ks_verdict_pass(out, KS_STATUS_FAILED, KS_BASIS_KIND_RULE, &cause);
     if (deadline > 0)
         ks_verdict_say(out,
                        "No progress within the deadline of %" PRId64 " s: of %" PRId64
@@ -100,27 +102,30 @@ ks_rc ks_rule_deployment(const struct ks_subject *subject, struct ks_verdict *ou
                          struct ks_error *err KS_UNUSED)
 {
     struct ks_json_value o = subject->object;
+    struct ks_json_value status = ks_json_get(o, "status");
     struct ks_json_value at = ks_json_first(subject->conditions);
     struct deployment d = {
         .spec = ks_json_lenient_int(o, "spec.replicas", 1),
-        .total = ks_json_lenient_int(o, "status.replicas", 0),
-        .updated = ks_json_lenient_int(o, "status.updatedReplicas", 0),
-        .ready = ks_json_lenient_int(o, "status.readyReplicas", 0),
-        .available = ks_json_lenient_int(o, "status.availableReplicas", 0),
+        .total = ks_json_lenient_int(status, "replicas", 0),
+        .updated = ks_json_lenient_int(status, "updatedReplicas", 0),
+        .ready = ks_json_lenient_int(status, "readyReplicas", 0),
+        .available = ks_json_lenient_int(status, "availableReplicas", 0),
         /* Without a deadline the controller never writes Progressing. */
         .is_progressing =
             ks_json_lenient_int(o, "spec.progressDeadlineSeconds", NO_DEADLINE) == NO_DEADLINE,
     };
-    struct ks_condition c;
 
-    for (; ks_condition_read(at, &c); at = ks_json_next(at)) {
-        bool is_true = ks_str_is(c.status, "True");
+    for (; !ks_json_is_absent(at); at = ks_json_next(at)) {
+        struct ks_str type = ks_condition_text(at, "type");
+        bool is_true = ks_str_is(ks_condition_text(at, "status"), "True");
 
-        if (ks_str_is(c.type, "Progressing")) {
-            if (ks_str_is(c.reason, "ProgressDeadlineExceeded"))
-                return deadline_exceeded(subject, &d, &c, out);
-            d.is_progressing |= is_true && ks_str_is(c.reason, "NewReplicaSetAvailable");
-        } else if (ks_str_is(c.type, "Available")) {
+        if (ks_str_is(type, "Progressing")) {
+            struct ks_str reason = ks_condition_text(at, "reason");
+
+            if (ks_str_is(reason, "ProgressDeadlineExceeded"))
+                return deadline_exceeded(subject, &d, at, out);
+            d.is_progressing |= is_true && ks_str_is(reason, "NewReplicaSetAvailable");
+        } else if (ks_str_is(type, "Available")) {
             d.is_available |= is_true;
         }
     }
@@ -131,11 +136,12 @@ ks_rc ks_rule_replica_set(const struct ks_subject *subject, struct ks_verdict *o
                           struct ks_error *err KS_UNUSED)
 {
     struct ks_json_value o = subject->object;
+    struct ks_json_value status = ks_json_get(o, "status");
     int64_t spec = ks_json_lenient_int(o, "spec.replicas", 1);
-    int64_t total = ks_json_lenient_int(o, "status.replicas", 0);
-    int64_t ready = ks_json_lenient_int(o, "status.readyReplicas", 0);
-    int64_t available = ks_json_lenient_int(o, "status.availableReplicas", 0);
-    int64_t labelled = ks_json_lenient_int(o, "status.fullyLabeledReplicas", 0);
+    int64_t total = ks_json_lenient_int(status, "replicas", 0);
+    int64_t ready = ks_json_lenient_int(status, "readyReplicas", 0);
+    int64_t available = ks_json_lenient_int(status, "availableReplicas", 0);
+    int64_t labelled = ks_json_lenient_int(status, "fullyLabeledReplicas", 0);
     struct ks_condition failure;
 
     if (ks_condition_find(subject, "ReplicaFailure", "True", &failure)) {
@@ -256,12 +262,12 @@ ks_rc ks_rule_stateful_set(const struct ks_subject *subject, struct ks_verdict *
 ks_rc ks_rule_daemon_set(const struct ks_subject *subject, struct ks_verdict *out,
                          struct ks_error *err KS_UNUSED)
 {
-    struct ks_json_value o = subject->object;
-    int64_t desired = ks_json_lenient_int(o, "status.desiredNumberScheduled", -1);
-    int64_t current = ks_json_lenient_int(o, "status.currentNumberScheduled", 0);
-    int64_t updated = ks_json_lenient_int(o, "status.updatedNumberScheduled", 0);
-    int64_t available = ks_json_lenient_int(o, "status.numberAvailable", 0);
-    int64_t ready = ks_json_lenient_int(o, "status.numberReady", 0);
+    struct ks_json_value status = ks_json_get(subject->object, "status");
+    int64_t desired = ks_json_lenient_int(status, "desiredNumberScheduled", -1);
+    int64_t current = ks_json_lenient_int(status, "currentNumberScheduled", 0);
+    int64_t updated = ks_json_lenient_int(status, "updatedNumberScheduled", 0);
+    int64_t available = ks_json_lenient_int(status, "numberAvailable", 0);
+    int64_t ready = ks_json_lenient_int(status, "numberReady", 0);
 
     if (!out->has_generation)
         return ks_verdict_in_progress(out, "NoGeneration",
