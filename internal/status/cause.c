@@ -299,25 +299,36 @@ bool ks_causes_equal(const struct ks_cause *a, size_t a_count, const struct ks_c
     return true;
 }
 
-struct ks_cause_list *ks_cause_list_dup(const struct ks_cause *items, size_t count)
+size_t ks_causes_size(const struct ks_cause *items, size_t count)
 {
-    size_t head = sizeof(struct ks_cause_list) + count * sizeof(items[0]);
-    struct ks_cause_list *list;
-    size_t text_len = 0;
-    char *text;
+    size_t size = count * sizeof(items[0]);
 
-    assert(count <= KS_CAUSES_MAX);
     for (size_t i = 0; i < count; i++)
-        text_len += block_len(&items[i]);
-    list = ks_alloc0(head + text_len);
-    if (!list)
-        return NULL;
-    text = (char *)list + head;
-    list->count = count;
+        size += block_len(&items[i]);
+    return size;
+}
+
+struct ks_cause *ks_causes_place(void *block, const struct ks_cause *items, size_t count)
+{
+    struct ks_cause *copies = block;
+    char *text = (char *)(copies + count);
+
     for (size_t i = 0; i < count; i++) {
-        list->items[i] = items[i];
-        move_texts(&list->items[i], text);
+        copies[i] = items[i];
+        move_texts(&copies[i], text);
         text += block_len(&items[i]);
     }
+    return copies;
+}
+
+struct ks_cause_list *ks_cause_list_dup(const struct ks_cause *items, size_t count)
+{
+    struct ks_cause_list *list = ks_alloc0(sizeof(*list) + ks_causes_size(items, count));
+
+    assert(count <= KS_CAUSES_MAX);
+    if (!list)
+        return NULL;
+    list->count = count;
+    (void)ks_causes_place(list->items, items, count); /* where they are */
     return list;
 }

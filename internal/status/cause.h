@@ -90,6 +90,11 @@ void ks_causes_merge(struct ks_causes *into, const struct ks_cause *items, size_
 bool ks_causes_equal(const struct ks_cause *a, size_t a_count, const struct ks_cause *b,
                      size_t b_count);
 
+/* Copies into a block of ks_causes_size bytes, aligned for a struct ks_cause; the copy has no other
+ * memory. */
+size_t ks_causes_size(const struct ks_cause *items, size_t count);
+struct ks_cause *ks_causes_place(void *block, const struct ks_cause *items, size_t count);
+
 /* At rest: one allocation of just the size, to be freed with ks_free. */
 struct ks_cause_list {
     size_t count;

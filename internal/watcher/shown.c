@@ -85,7 +85,8 @@ bool ks_shown_equal(const struct ks_shown *a, const struct ks_shown *b)
            a->ready_count == b->ready_count && a->generation == b->generation &&
            a->observed_generation == b->observed_generation && ks_str_eq(a->reason, b->reason) &&
            ks_str_eq(a->message, b->message) && ks_str_eq(a->error_message, b->error_message) &&
-           condition_equal(&a->condition, &b->condition);
+           condition_equal(&a->condition, &b->condition) &&
+           ks_causes_equal(a->causes, a->cause_count, b->causes, b->cause_count);
 }
 
 /* The static text that equals s, or nothing. */
@@ -133,17 +134,19 @@ static struct ks_str place(struct placer *p, struct ks_str s)
 struct ks_shown *ks_shown_dup(const struct ks_shown *s)
 {
     const struct ks_str earlier[2] = {s->reason, s->message};
+    size_t causes_size = ks_causes_size(s->causes, s->cause_count);
     struct placer p = {0};
     struct ks_shown *copy;
     size_t size = s->reason.len + s->message.len + room_of(s->error_message, earlier) +
                   room_of(s->condition.type, earlier) + room_of(s->condition.status, earlier) +
                   room_of(s->condition.reason, earlier) + room_of(s->condition.message, earlier);
 
-    copy = ks_alloc(sizeof(*copy) + size);
+    copy = ks_alloc(sizeof(*copy) + causes_size + size);
     if (!copy)
         return NULL;
     *copy = *s;
-    p.at = (char *)(copy + 1);
+    copy->causes = causes_size ? ks_causes_place(copy + 1, s->causes, s->cause_count) : NULL;
+    p.at = (char *)(copy + 1) + causes_size;
     copy->reason = place(&p, s->reason);
     p.earlier[0] = copy->reason;
     copy->message = place(&p, s->message);

@@ -3,8 +3,8 @@
  * What a client is shown of one object's state: the part of an update that makes it news. Private
  * to the watcher.
  *
- * Thread: any.  Owns: a ks_shown made by ks_shown_dup owns its strings, any other borrows them.
- * Limits: messages are cut at 4 KiB, identifiers at 1 KiB.
+ * Thread: any.  Owns: a ks_shown made by ks_shown_dup owns its strings and causes, any other
+ * borrows them.  Limits: messages are cut at 4 KiB, identifiers at 1 KiB.
  */
 #ifndef KS_WATCHER_SHOWN_H
 #define KS_WATCHER_SHOWN_H
@@ -15,6 +15,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "status/cause.h"
 #include "status/status.h"
 
 struct ks_shown {
@@ -33,6 +34,8 @@ struct ks_shown {
     struct ks_str message;
     struct ks_str error_message;
     struct ks_condition condition;
+    const struct ks_cause *causes; /* most telling first; none unless they were asked for */
+    size_t cause_count;
 };
 
 /* What ks_status_compute gave. Views into the verdict, and into err's message when rc is not OK. */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * States as values: causes are part of what is news, and a copy holds its own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "watcher/shown.h"
+#include "support/torture.h"
+
+static struct ks_causes causes;
+
+static struct ks_shown make(void)
+{
+    return (struct ks_shown){
+        .status = KS_STATUS_FAILED,
+        .reason = KS_LIT("CrashLoopBackOff"),
+        .message = KS_LIT("Container app does not start"),
+        .has_condition = true,
+        .condition = {.type = KS_LIT("Stalled"),
+                      .status = KS_LIT("True"),
+                      .reason = KS_LIT("CrashLoopBackOff"),
+                      .message = KS_LIT("Another message")},
+        .causes = causes.items,
+        .cause_count = causes.count,
+    };
+}
+
+static void add(const char *message)
+{
+    const struct ks_cause cause = {.code = KS_CAUSE_CRASH_LOOP,
+                                   .message = ks_str_from(message),
+                                   .source = {.kind = KS_LIT("Pod"), .name = KS_LIT("web")}};
+
+    ks_causes_add(&causes, &cause);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    ks_causes_init(&causes);
+    return 0;
+}
+
+static void run_dup(void *ctx)
+{
+    struct ks_shown shown = make();
+    struct ks_shown *copy = ks_shown_dup(&shown);
+
+    (void)ctx;
+    if (ks_alloc_failed()) {
+        assert_null(copy);
+        return;
+    }
+    assert_true(ks_shown_equal(copy, &shown));
+    assert_true(copy->cause_count == 0 || copy->causes != shown.causes);
+    ks_free(copy);
+}
+
+static void copies_causes(void **state)
+{
+    (void)state;
+    assert_int_equal(ks_torture(run_dup, NULL), 1);
+    add("odd");
+    add("Ended with code 1");
+    assert_int_equal(ks_torture(run_dup, NULL), 1);
+}
+
+static void keeps_its_own(void **state)
+{
+    struct ks_shown shown;
+    struct ks_shown *copy;
+
+    (void)state;
+    add("Ended with code 1");
+    shown = make();
+    copy = ks_shown_dup(&shown);
+    assert_non_null(copy);
+    ks_causes_init(&causes);
+    add("Something else that is said");
+    assert_int_equal(copy->cause_count, 1);
+    assert_true(ks_str_is(copy->causes[0].message, "Ended with code 1"));
+    assert_true(ks_str_is(copy->message, "Container app does not start"));
+    assert_true(ks_str_is(copy->condition.message, "Another message"));
+    ks_free(copy);
+}
+
+static void takes_causes_for_news(void **state)
+{
+    struct ks_shown a = make();
+    struct ks_shown b;
+
+    (void)state;
+    add("Ended with code 1");
+    b = make();
+    assert_false(ks_shown_equal(&a, &b));
+    a = b;
+    assert_true(ks_shown_equal(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(copies_causes, setup),
+        cmocka_unit_test_setup(keeps_its_own, setup),
+        cmocka_unit_test_setup(takes_causes_for_news, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
