@@ -12,6 +12,7 @@
 
 #include "client/cli/explain.h"
 #include "client/cli/judge.h"
+#include "client/cli/kin.h"
 #include "client/cli/manifest.h"
 #include "client/cli/report.h"
 
@@ -20,6 +21,7 @@
 struct computing {
     const struct ks_options *options;
     struct ks_buf out;
+    struct ks_kin *kin; /* only for --children */
     size_t object_count;
     size_t failed_count;
     size_t error_count;
@@ -44,6 +46,8 @@ static ks_rc append_judgement(struct computing *c, const struct ks_subject *s,
     const struct ks_options *o = c->options;
     bool is_json = o->output == KS_OUTPUT_JSON;
 
+    if (c->kin)
+        return ks_kin_add(c->kin, s, j);
     if (o->wants_explanation)
         return is_json ? ks_explain_append_json(&c->out, s, o->profile, j)
                        : ks_explain_append_text(&c->out, s, o->profile, j);
@@ -186,6 +190,22 @@ static int end_comparison(struct computing *c)
     return c->error_count > 0 || c->difference_count > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
 }
 
+static ks_rc tell_families(struct computing *c)
+{
+    struct ks_error err = {0};
+    ks_rc rc = KS_RC_OK;
+
+    ks_kin_tie(c->kin);
+    while (!rc) {
+        rc = ks_kin_next(c->kin, &c->out);
+        if (rc == KS_RC_NOTFOUND)
+            return KS_RC_OK;
+        rc = flush(c, rc, &err);
+    }
+    ks_report_complain("%s", err.msg);
+    return rc;
+}
+
 static int read_files(struct computing *c)
 {
     const struct ks_options *options = c->options;
@@ -203,6 +223,8 @@ static int read_files(struct computing *c)
     }
     if (options->wants_comparison)
         return end_comparison(c);
+    if (c->kin && tell_families(c))
+        return KS_EXIT_BAD;
     return c->error_count > 0 || c->failed_count > 0 ? KS_EXIT_BAD : KS_EXIT_OK;
 }
 
@@ -221,8 +243,17 @@ static int run(const struct ks_options *options)
                            options->has_profile ? "profile" : "explain");
         return KS_EXIT_USAGE;
     }
+    if (options->wants_children) {
+        c.kin = ks_kin_new(options->output == KS_OUTPUT_JSON ? KS_KIN_JSON : KS_KIN_TEXT,
+                           options->profile);
+        if (!c.kin) {
+            ks_report_complain("out of memory");
+            return KS_EXIT_BAD;
+        }
+    }
     ks_buf_init(&c.out, LINE_MAX_BYTES);
     code = read_files(&c);
+    ks_kin_free(c.kin);
     ks_buf_fini(&c.out);
     return code;
 }
@@ -248,6 +279,9 @@ const struct ks_command ks_cmd_compute = {
             "      --explain             for each object: the verdict and what it rests on, the\n"
             "                            fields that the rules look at, the conditions, and the\n"
             "                            causes with what usually mends them\n"
+            "      --children            explains, and ties objects together by their controller\n"
+            "                            owner references: those without an owner are told, with\n"
+            "                            the causes of what is below them, and its tree\n"
             "      --now TIME            the time to compute for (RFC 3339; default: now)\n"
             "  -h, --help                show this\n"
             "\n"

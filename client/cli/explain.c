@@ -257,8 +257,12 @@ static ks_rc append_conditions(struct ks_buf *out, const struct ks_subject *s)
 /* The words before the message: where, how it ended, how often. */
 static ks_rc cause_head(struct ks_buf *text, const struct ks_cause *cause)
 {
+    const struct ks_cause_source *source = &cause->source;
     ks_rc rc = ks_buf_appendf(text, "%s", ks_cause_code_text(cause->code));
 
+    if (!rc && source->name.len > 0)
+        rc = ks_buf_appendf(text, " at %.*s/%.*s", KS_STR_ARGS(source->kind),
+                            KS_STR_ARGS(source->name));
     if (!rc && cause->container.len > 0)
         rc = ks_buf_appendf(text, ", container %.*s", KS_STR_ARGS(cause->container));
     if (!rc && cause->has_exit)
@@ -290,27 +294,24 @@ static ks_rc append_cause(struct ks_buf *out, const struct ks_cause *cause)
     return rc ? rc : append_wrapped(out, ks_buf_str(&text), LABEL_WIDTH + 2);
 }
 
-/* Empty for what is Current. */
-static ks_rc causes_read(const struct ks_subject *s, const struct ks_judgement *j,
-                         struct ks_causes *out)
+ks_rc ks_explain_read_causes(const struct ks_subject *s, const struct ks_judgement *j,
+                             struct ks_causes *out)
 {
     const struct ks_status_kind kind = ks_judge_kind(s->place);
 
     ks_causes_init(out);
-    if (j->verdict.status == KS_STATUS_CURRENT)
+    if (j->rc || j->verdict.status == KS_STATUS_CURRENT)
         return KS_RC_OK;
     return ks_causes_read(s->object, &kind, s->now_ms, out);
 }
 
-static ks_rc append_causes(struct ks_buf *out, const struct ks_subject *s,
-                           const struct ks_judgement *j)
+ks_rc ks_explain_append_causes(struct ks_buf *out, const struct ks_causes *causes)
 {
-    struct ks_causes causes;
     size_t part = out->len;
-    ks_rc rc = causes_read(s, j, &causes);
+    ks_rc rc = KS_RC_OK;
 
-    for (size_t i = 0; !rc && i < causes.count; i++)
-        rc = append_cause(out, &causes.items[i]);
+    for (size_t i = 0; !rc && i < causes->count; i++)
+        rc = append_cause(out, &causes->items[i]);
     set_label(out, part, "causes");
     return rc;
 }
@@ -360,20 +361,24 @@ static ks_rc append_numbers(struct ks_buf *out, const struct ks_verdict *v)
     return rc;
 }
 
-ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
-                             const struct ks_judgement *j)
+static ks_rc append_error(struct ks_buf *out, const struct ks_subject *s,
+                          const struct ks_judgement *j)
+{
+    ks_rc rc = ks_judge_append_name(out, s);
+
+    if (!rc)
+        rc = ks_buf_append_byte(out, '\n');
+    return rc ? rc : append_paragraph(out, "error", j->why.msg);
+}
+
+ks_rc ks_explain_append_facts(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
+                              const struct ks_judgement *j)
 {
     size_t part;
     ks_rc rc;
 
-    if (j->rc) {
-        rc = ks_judge_append_name(out, s);
-        if (!rc)
-            rc = ks_buf_append_byte(out, '\n');
-        if (!rc)
-            rc = append_paragraph(out, "error", j->why.msg);
-        return rc ? rc : ks_buf_append_byte(out, '\n');
-    }
+    if (j->rc)
+        return append_error(out, s, j);
     rc = append_head(out, s, profile, &j->verdict);
     if (!rc)
         rc = append_numbers(out, &j->verdict);
@@ -381,10 +386,19 @@ ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *s, ks_
     if (!rc)
         rc = fields_each(s, out, append_field);
     set_label(out, part, "fields");
+    return rc ? rc : append_conditions(out, s);
+}
+
+ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
+                             const struct ks_judgement *j)
+{
+    struct ks_causes causes;
+    ks_rc rc = ks_explain_read_causes(s, j, &causes);
+
     if (!rc)
-        rc = append_conditions(out, s);
+        rc = ks_explain_append_facts(out, s, profile, j);
     if (!rc)
-        rc = append_causes(out, s, j);
+        rc = ks_explain_append_causes(out, &causes);
     return rc ? rc : ks_buf_append_byte(out, '\n');
 }
 
@@ -438,6 +452,11 @@ static ks_rc json_cause(struct ks_buf *out, const struct ks_cause *cause)
         rc = ks_judge_append_member(out, "code", ks_str_from(ks_cause_code_text(cause->code)));
     if (!rc)
         rc = ks_judge_append_member(out, "message", cause->message);
+    if (!rc && cause->source.name.len > 0) {
+        rc = ks_judge_append_member(out, "sourceKind", cause->source.kind);
+        if (!rc)
+            rc = ks_judge_append_member(out, "sourceName", cause->source.name);
+    }
     if (!rc && cause->container.len > 0)
         rc = ks_judge_append_member(out, "container", cause->container);
     if (!rc && cause->has_exit)
@@ -450,21 +469,17 @@ static ks_rc json_cause(struct ks_buf *out, const struct ks_cause *cause)
     return rc ? rc : ks_buf_append_byte(out, '}');
 }
 
-static ks_rc json_causes(struct ks_buf *out, const struct ks_subject *s,
-                         const struct ks_judgement *j)
+ks_rc ks_explain_append_json_causes(struct ks_buf *out, const struct ks_causes *causes)
 {
-    struct ks_causes causes;
-    ks_rc rc = causes_read(s, j, &causes);
+    ks_rc rc = ks_judge_append_key(out, "causes");
 
     if (!rc)
-        rc = ks_judge_append_key(out, "causes");
-    if (!rc)
         rc = ks_buf_append_byte(out, '[');
-    for (size_t i = 0; !rc && i < causes.count; i++) {
+    for (size_t i = 0; !rc && i < causes->count; i++) {
         if (i > 0)
             rc = ks_buf_append_byte(out, ',');
         if (!rc)
-            rc = json_cause(out, &causes.items[i]);
+            rc = json_cause(out, &causes->items[i]);
     }
     return rc ? rc : ks_buf_append_byte(out, ']');
 }
@@ -489,13 +504,11 @@ static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
         rc = fields_each(s, out, json_field);
     if (!rc)
         rc = ks_buf_append_byte(out, '}');
-    if (!rc)
-        rc = json_conditions(out, s);
-    return rc ? rc : json_causes(out, s, j);
+    return rc ? rc : json_conditions(out, s);
 }
 
-ks_rc ks_explain_append_json(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
-                             const struct ks_judgement *j)
+ks_rc ks_explain_append_json_facts(struct ks_buf *out, const struct ks_subject *s,
+                                   ks_profile profile, const struct ks_judgement *j)
 {
     ks_rc rc = ks_buf_append_byte(out, '{');
 
@@ -505,7 +518,18 @@ ks_rc ks_explain_append_json(struct ks_buf *out, const struct ks_subject *s, ks_
         rc = ks_judge_append_member(out, "profile", ks_str_from(ks_profile_text(profile)));
     if (!rc)
         rc = ks_judge_append_verdict(out, j);
+    return rc || j->rc ? rc : json_details(out, s, j);
+}
+
+ks_rc ks_explain_append_json(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
+                             const struct ks_judgement *j)
+{
+    struct ks_causes causes;
+    ks_rc rc = ks_explain_read_causes(s, j, &causes);
+
+    if (!rc)
+        rc = ks_explain_append_json_facts(out, s, profile, j);
     if (!rc && !j->rc)
-        rc = json_details(out, s, j);
+        rc = ks_explain_append_json_causes(out, &causes);
     return rc ? rc : ks_buf_append_str(out, KS_LIT("}\n"));
 }

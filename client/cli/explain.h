@@ -10,9 +10,25 @@
 
 #include "base/base.h"
 #include "base/str.h"
+#include "status/cause.h"
 #include "status/status.h"
 
 #include "client/cli/judge.h"
+
+/* Why it is not Current, as far as the object itself tells; empty for what is. */
+KS_MUST_USE ks_rc ks_explain_read_causes(const struct ks_subject *subject,
+                                         const struct ks_judgement *judgement,
+                                         struct ks_causes *out);
+
+/* The parts of the texts below, for who has causes from elsewhere too: the facts (as JSON: an
+ * object that is left open), then the causes. */
+KS_MUST_USE ks_rc ks_explain_append_facts(struct ks_buf *out, const struct ks_subject *subject,
+                                          ks_profile profile, const struct ks_judgement *judgement);
+KS_MUST_USE ks_rc ks_explain_append_causes(struct ks_buf *out, const struct ks_causes *causes);
+KS_MUST_USE ks_rc ks_explain_append_json_facts(struct ks_buf *out, const struct ks_subject *subject,
+                                               ks_profile profile,
+                                               const struct ks_judgement *judgement);
+KS_MUST_USE ks_rc ks_explain_append_json_causes(struct ks_buf *out, const struct ks_causes *causes);
 
 /* A paragraph of lines that fit in 80 columns, words permitting. */
 KS_MUST_USE ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *subject,

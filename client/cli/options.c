@@ -124,6 +124,12 @@ static ks_rc take_explain(struct ks_options *o, const char *value, struct ks_err
     return KS_RC_OK;
 }
 
+static ks_rc take_children(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    o->wants_children = true;
+    return take_explain(o, value, err);
+}
+
 static ks_rc take_now(struct ks_options *o, const char *value, struct ks_error *err)
 {
     o->has_now = ks_rfc3339_parse(ks_str_from(value), &o->now_ms);
@@ -153,6 +159,7 @@ static const struct option_row rows[] = {
     {"profile", 0, true, KS_OPTION_PROFILE, take_profile},
     {"compare", 0, true, KS_OPTION_COMPUTE, take_compare},
     {"explain", 0, false, KS_OPTION_COMPUTE, take_explain},
+    {"children", 0, false, KS_OPTION_COMPUTE, take_children},
     {"now", 0, true, KS_OPTION_COMPUTE, take_now},
     {"help", 'h', false, EVERYWHERE, take_help},
 };

@@ -26,7 +26,7 @@ enum {
     KS_OPTION_OUTPUT = 1 << 3,
     KS_OPTION_FOR = 1 << 4,
     KS_OPTION_TIMEOUT = 1 << 5,
-    KS_OPTION_COMPUTE = 1 << 6, /* --compare, --explain, --now */
+    KS_OPTION_COMPUTE = 1 << 6, /* --compare, --explain, --children, --now */
     KS_OPTION_PROFILE = 1 << 7,
 };
 
@@ -50,6 +50,7 @@ struct ks_options {
     ks_profile compared[2]; /* only when wants_comparison */
     bool wants_comparison;
     bool wants_explanation;
+    bool wants_children;
     bool wants_help;
     char **args; /* what is no option, in order */
     size_t arg_count;

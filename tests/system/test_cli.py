@@ -540,7 +540,7 @@ class Computing(unittest.TestCase):
         self.assertRegex(parts[0], r"(?m)^  progress    1 of 3$")
         self.assertRegex(parts[0], r"(?m)^              status.availableReplicas +1$")
         self.assertRegex(parts[0], r"(?m)^  conditions  Available=False Minimum\n                word word")
-        self.assertRegex(parts[1], r"(?m)^  causes      \w+, container main, exit code 3, 5 restarts\n(?s:.)*                -> \S")
+        self.assertRegex(parts[1], r"(?m)^  causes      \w+ at Pod/crash, container main, exit code 3, 5 restarts\n(?s:.)*                -> \S")
         self.assertNotIn("causes", parts[2])
         self.assertRegex(parts[3], r"^\?/\?\n  error       this is no Kubernetes object")
         answers = [json.loads(line) for line in
@@ -554,6 +554,39 @@ class Computing(unittest.TestCase):
         self.assertEqual(answers[2]["causes"], [])
         strict = kstatus("compute", "--explain", "--profile", "strict", "-f", "-", text=json.dumps(web))
         self.assertIn("under profile strict", strict.out)
+
+    def test_children_explain_their_parents(self):
+        def owned(thing, uid, owner=None):
+            thing["metadata"]["uid"] = uid
+            if owner:
+                thing["metadata"]["ownerReferences"] = [
+                    {"kind": "Other", "name": "o", "uid": "u9"},
+                    {"kind": "X", "name": "x", "uid": owner, "controller": True}]
+            return thing
+
+        crash = owned(pod("web-a-1", ready=False), "u3", "u2")
+        crash["status"]["containerStatuses"][0] |= {
+            "restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}
+        replicas = owned(deployment("web-a", ready=1), "u2", "u1") | {"kind": "ReplicaSet"}
+        things = [crash, owned(pod("web-a-2"), "u4", "u2"), owned(deployment("web", ready=1), "u1"), replicas,
+                  owned(config_map("a"), "c1", "c2"), owned(config_map("b"), "c2", "c1"), {}]
+        text = "".join(json.dumps(thing) + "\n" for thing in things)
+        done = kstatus("compute", "--children", "-f", "-", text=text)
+        self.assertEqual(done.code, 1)
+        parts = done.out.strip().split("\n\n")
+        self.assertEqual([p.split(" ")[0] for p in parts], ["Deployment/web", "ConfigMap/a", "?/?\n"])
+        self.assertRegex(parts[0], r" at Pod/web-a-1, container main, exit code 3")
+        self.assertRegex(parts[0], r"(?m)^  children    InProgress   ReplicaSet/web-a -n default\n"
+                                   r"                Failed       Pod/web-a-1 -n default\n"
+                                   r"                Current      Pod/web-a-2 -n default$")
+        self.assertRegex(parts[1], r"  children    Current      ConfigMap/b -n default$")  # a circle is cut
+        answers = [json.loads(line) for line in
+                   kstatus("compute", "--children", "-o", "json", "-f", "-", text=text).out.splitlines()]
+        self.assertEqual([(c["depth"], c["status"]) for c in answers[0]["children"]],
+                         [(1, "InProgress"), (2, "Failed"), (2, "Current")])
+        self.assertEqual(answers[0]["causes"][0]["sourceName"], "web-a-1")
+        self.assertIn("error", answers[2])
 
     def test_lists_and_tables(self):
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [config_map("a"), deployment("d", ready=1)]},
