@@ -79,11 +79,16 @@ static void explain_connect(const char *where, CURL *easy, struct ks_error *err)
         (void)ks_fail(err, KS_RC_IO, "%s: cannot connect", where);
 }
 
-static void explain_reset(const char *where, bool is_before_head, const char *text,
+/* A server that demands a certificate refuses it when the handshake is over already (TLS 1.3): its
+ * alert may arrive as a mere reset. */
+static void explain_reset(const struct ks_http *http, bool is_before_head, const char *text,
                           struct ks_error *err)
 {
-    (void)ks_fail(err, KS_RC_IO, "%s: the connection was lost %s (%s)", where,
-                  is_before_head ? "before an answer came" : "in the middle of the answer", text);
+    (void)ks_fail(err, KS_RC_IO, "%s: the connection was lost %s (%s)%s", http->where,
+                  is_before_head ? "before an answer came" : "in the middle of the answer", text,
+                  is_before_head && http->cert_pem
+                      ? "; if it stays so, check that the client certificate has not expired"
+                      : "");
 }
 
 /* Where nobody answers when a proxy is in between; its URL without the credentials in it. */
@@ -147,7 +152,7 @@ static bool explain_known(const struct ks_http *http, CURL *easy, CURLcode code,
                       where);
     else if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE ||
              code == CURLE_GOT_NOTHING || code == CURLE_HTTP2)
-        explain_reset(where, out->is_before_head, text, err);
+        explain_reset(http, out->is_before_head, text, err);
     else
         return false;
     return true;

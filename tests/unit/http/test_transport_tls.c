@@ -109,6 +109,27 @@ static void shows_its_certificate(void **state)
     fixture_free(f);
 }
 
+static void suspects_its_certificate_that_has_expired(void **state)
+{
+    struct fixture *f = ks_alloc0(sizeof(*f));
+    const struct ks_http_result *result;
+
+    (void)state;
+    assert_non_null(f);
+    fixture_init(f, &(struct h2server_config){.client_ca = fixture_certs.ca});
+    f->config.cert_pem = fixture_certs.expired_cert;
+    f->config.key_pem = fixture_certs.key;
+    fixture_open(f);
+    call_start(f, &f->many[0], KS_HTTP_LANE_REQUEST, "/echo");
+    fixture_run_until(f, all_ended, 1);
+    result = &f->many[0].result;
+    assert_int_equal(result->rc, KS_RC_IO);
+    if (!strstr(result->error.msg, "check that the client certificate has not expired"))
+        fail_msg("it says '%s'", result->error.msg);
+    assert_int_equal(h2server_count(f->server).requests, 0);
+    fixture_free(f);
+}
+
 static void names_the_proxy_that_does_not_answer(void **state)
 {
     struct fixture *f = fixture_new();
@@ -189,6 +210,7 @@ int main(void)
         cmocka_unit_test(connects_under_another_tls_name),
         cmocka_unit_test(skips_verification_when_told),
         cmocka_unit_test(shows_its_certificate),
+        cmocka_unit_test(suspects_its_certificate_that_has_expired),
         cmocka_unit_test(tells_that_nothing_listens),
         cmocka_unit_test(names_the_proxy_that_does_not_answer),
         cmocka_unit_test(tells_that_a_name_does_not_resolve),

@@ -489,6 +489,26 @@ static void a_refused_credential_is_tried_anew_once(void **state)
     assert_int_equal(h2server_count(f->tls).requests, 4);
 }
 
+/* The certificate alone says who we are; an expired one is to the API server as none. */
+static void a_certificate_that_is_refused_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct ks_error trouble = {0};
+    struct call c = {0};
+
+    f->config.token_file = NULL;
+    f->config.cert_pem = f->cert.expired_cert;
+    f->config.key_pem = f->cert.key;
+    kube_start(f);
+    call_start(f, &c, "/status/401");
+    turn_until(f, &c.ends, 1);
+    assert_int_equal(c.failure.rc, KS_RC_UNAUTHENTICATED);
+    assert_non_null(strstr(c.failure.error.msg, "the client certificate was not accepted"));
+    assert_non_null(strstr(c.failure.error.msg, "401"));
+    assert_true(ks_kube_credential_trouble(f->kube, &trouble));
+    assert_non_null(strstr(trouble.msg, "expired"));
+}
+
 static void impersonation_goes_with_each_request(void **state)
 {
     struct fixture *f = *state;
@@ -634,6 +654,7 @@ int main(void)
         PLAIN(bodies_are_sent),
         TLS(the_credential_of_the_moment_is_sent),
         TLS(a_refused_credential_is_tried_anew_once),
+        TLS(a_certificate_that_is_refused_is_named),
         TLS(impersonation_goes_with_each_request),
         TLS(impersonation_cannot_break_a_header),
         TLS(without_a_credential_nothing_is_sent),
