@@ -130,7 +130,7 @@ struct ks_status_context {
     int64_t first_seen_ms;          /* graces without a time of their own start here; 0: unknown */
     int64_t unschedulable_grace_ms; /* 0: 15 s, as the reference */
     ks_fact declares_status;        /* whether its CRD has the status subresource */
-    bool siblings_have_ready;       /* two others of the kind or more carry a Ready condition */
+    bool siblings_have_ready;       /* two others of the kind or more carry Ready, or have */
     /* The Pod of the newest revision that failed first, of a workload; the Warning event of a
      * Service's load balancer; NULL: none, or not known. */
     const struct ks_status_evidence *failure;
@@ -139,6 +139,10 @@ struct ks_status_context {
     ks_fact waits_for_consumer;   /* a claim's class binds late, and no Pod uses the claim */
     bool may_lack_address;        /* an Ingress without address counts as Current after 5 min */
 };
+
+/* Whether profile strict has a rule for the kind: then what its CRD declares and its siblings carry
+ * does not matter. */
+bool ks_status_has_rule(const struct ks_status_kind *kind);
 
 /* The same under any profile. context may be NULL. Profile strict fails with KS_RC_NOMEM only; its
  * recheck_at_ms is the time at which the first of its graces is over. */

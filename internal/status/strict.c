@@ -48,6 +48,11 @@ static ks_strict_rule rule_of(const struct ks_status_kind *kind)
     return NULL;
 }
 
+bool ks_status_has_rule(const struct ks_status_kind *kind)
+{
+    return rule_of(kind) != NULL;
+}
+
 static int rank_of(ks_status status)
 {
     switch (status) {

@@ -52,11 +52,13 @@ static bool is_claim(const struct ks_resource *r)
     return r->group.len == 0 && ks_str_is(r->kind, "PersistentVolumeClaim");
 }
 
-/* The group of a CRD has a dot; those of the API server that have one answer for themselves: there
- * is no CRD of that name. */
+/* The group of a CRD has a dot. */
 static bool may_be_custom(const struct ks_resource *r)
 {
-    return memchr(r->group.ptr ? r->group.ptr : "", '.', r->group.len) != NULL;
+    const struct ks_status_kind kind = {r->group, r->kind};
+
+    return memchr(r->group.ptr ? r->group.ptr : "", '.', r->group.len) != NULL &&
+           !ks_status_has_rule(&kind);
 }
 
 static unsigned case_of(const struct ks_facts *f, struct ks_str class_name)
@@ -237,7 +239,7 @@ static void on_synced(void *ctx)
 
     ks_session_enter(s);
     f->is_synced = true;
-    if (!f->is_of_claims && !f->has_crd) /* the API server's own, or another server's */
+    if (!f->is_of_claims && !f->has_crd) /* another server's, or too new for us */
         f->informer = ks_informer_free(f->informer, NULL);
     if (f->is_blind) {
         f->is_blind = false;

@@ -267,8 +267,11 @@ static void an_ingress_may_lack_an_address(void **state)
     (void)state;
     fixture_init(&f);
     fake_serve("networking.k8s.io", "v1", "Ingress", "ingresses", true);
+    fake_serve("apiextensions.k8s.io", "v1", "CustomResourceDefinition",
+               "customresourcedefinitions", false);
     f.config.profile = KS_PROFILE_STRICT;
     fixture_open(&f, &target, 1);
+    assert_string_equal(fake_open_informers(), "ingresses@demo/a"); /* it has a rule */
     fake_put(fake_find("ingresses@demo/a"), ingress);
     fake_synced(fake_find("ingresses@demo/a"));
     fixture_expect(&f, "1 LISTING\nIngress demo/a u1 InProgress AddressPending [1]\n1 SYNCED\n"
