@@ -19,6 +19,8 @@
 
 #include "base/alloc.h"
 
+#include "watcher/children.h"
+
 #define KEY_MAX 320
 
 struct ks_kind *ks_kind_get(struct ks_session *s, struct ks_resource *resource)
@@ -210,6 +212,7 @@ void ks_object_reap(struct ks_session *s, struct ks_object *first)
 void ks_object_free(struct ks_session *s, struct ks_object *o)
 {
     ks_recheck_cancel(o);
+    ks_parent_drop(o);
     if (o->doubt)
         ks_doubt_withdraw(o, ~(ks_target_bits)0);
     ks_object_forget(s, o);

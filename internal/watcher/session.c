@@ -25,6 +25,7 @@
 
 #include "kube/client.h"
 
+#include "watcher/children.h"
 #include "watcher/session_internal.h"
 #include "watcher/target_check.h"
 
@@ -88,6 +89,7 @@ static void stop(struct ks_session *s)
     for (size_t i = 0; i < s->pursuit_count; i++)
         ks_pursuit_stop(&s->pursuits[i]);
     ks_rechecks_cancel(s);
+    ks_nurseries_free(s);
     ks_doubts_free(s);
     while (!ks_list_is_empty(&s->watches))
         ks_watch_free(KS_CONTAINER_OF(s->watches.next, struct ks_watch, link));
@@ -205,6 +207,8 @@ static bool answer_late(struct ks_session *s)
     struct ks_error err;
     char waited[32];
 
+    if (!ks_nurseries_give_up(s))
+        return false;
     write_seconds(waited, s->first_answer_ms);
     if (ks_kube_last_error(s->kube, &last) || ks_kube_awaits_plugin(s->kube, &last))
         (void)ks_fail(&err, KS_RC_UNAVAILABLE, /* passed on */
@@ -306,12 +310,14 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
     s->first_answer_ms =
         config->first_answer_ms ? config->first_answer_ms : FIRST_ANSWER_MS_DEFAULT;
     s->profile = config->profile;
+    s->generated_depth = config->generated_depth;
     s->backoff = KS_BACKOFF_DEFAULT;
     s->backoff.cap_ms = RETRY_CAP_MS;
     ks_list_init(&s->kinds);
     ks_list_init(&s->watches);
     ks_list_init(&s->doubts);
     ks_list_init(&s->rechecks);
+    ks_list_init(&s->nurseries);
     ks_timer_init(&s->first_answer, s->loop, on_first_answer);
     ks_timer_init(&s->retry, s->loop, ks_pursuit_on_retry);
     ks_timer_init(&s->pulse, s->loop, ks_pursuit_on_pulse);
@@ -381,4 +387,13 @@ struct ks_session *ks_session_free(struct ks_session *s)
 size_t ks_session_object_count(const struct ks_session *s)
 {
     return s->object_count;
+}
+
+void ks_session_tally(const struct ks_session *s, struct ks_synced *out)
+{
+    struct ks_synced now = {.counts = {{0}}};
+
+    count_all(s, &now.counts);
+    now.aggregate = aggregate_of(s, &now.counts);
+    *out = now;
 }

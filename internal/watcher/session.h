@@ -84,5 +84,7 @@ KS_MUST_USE ks_rc ks_session_new(struct ks_kube *kube, const struct ks_session_c
 struct ks_session *ks_session_free(struct ks_session *session);
 
 size_t ks_session_object_count(const struct ks_session *session);
+/* How things stand now, as SYNCED tells it once; costs a walk over all objects. */
+void ks_session_tally(const struct ks_session *session, struct ks_synced *out);
 
 #endif

@@ -64,6 +64,7 @@ struct ks_text {
 struct ks_pursuit;
 struct ks_doubt;
 struct ks_recheck;
+struct ks_parent;
 
 struct ks_object {
     struct ks_kind *kind; /* NULL as long as the kind of the target that names it is not resolved */
@@ -78,11 +79,12 @@ struct ks_object {
     void *sink_slot;
     struct ks_recheck *recheck;
     struct ks_doubt *doubt;
-    struct ks_stake *stake; /* NULL: no fact beside it would change its verdict */
-    ks_target_bits named;    /* targets that name it */
-    ks_target_bits selected; /* targets that select it */
-    ks_target_bits held;     /* of these: those whose watch holds it now */
-    ks_target_bits told;     /* what the sink knows of named and selected */
+    struct ks_stake *stake;   /* NULL: no fact beside it would change its verdict */
+    struct ks_parent *parent; /* of the first of a name; NULL: no children would change it */
+    ks_target_bits named;     /* targets that name it */
+    ks_target_bits selected;  /* targets that select it */
+    ks_target_bits held;      /* of these: those whose watch holds it now */
+    ks_target_bits told;      /* what the sink knows of named and selected */
     int64_t transition_wall_ms;
     int64_t first_seen_wall_ms; /* of the first of a name: when a watch began to hold it */
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
@@ -134,8 +136,9 @@ struct ks_pursuit {
     struct ks_session *session;
     struct ks_target target; /* its strings lie in the session's text */
     ks_pursuit_phase phase;
-    bool is_settled;  /* it has had its first answer, good or bad; for ever */
-    struct ks_str ns; /* where to look, once resolved */
+    bool awaits_children; /* settled as soon as those are known */
+    bool is_settled;      /* it has had its first answer, good or bad; for ever */
+    struct ks_str ns;     /* where to look, once resolved */
     struct ks_resolve *resolve;
     struct ks_resource *resource;
     struct ks_watch *watch;
@@ -171,11 +174,13 @@ struct ks_session {
     size_t max_objects;
     int64_t first_answer_ms;
     ks_profile profile;
+    uint32_t generated_depth;
     size_t object_count;
     struct ks_list kinds;
     struct ks_list watches;
     struct ks_list doubts;
     struct ks_list rechecks;
+    struct ks_list nurseries; /* children.h */
     size_t doubts_running;
     struct ks_timer first_answer;
     struct ks_timer retry;
@@ -260,7 +265,7 @@ void ks_object_id_of(const struct ks_object *o, struct ks_object_id *out);
 struct ks_sighting {
     struct ks_str uid;
     struct ks_str version;
-    const struct ks_shown *now;
+    const struct ks_shown *now;   /* NULL: not known yet, its children are waited for */
     const struct ks_shown *later; /* NULL: the verdict does not change by itself */
     int64_t later_wall_ms;
     ks_target_bits via; /* targets that select through the watch that saw it */
@@ -268,6 +273,12 @@ struct ks_sighting {
 };
 KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
                                const struct ks_sighting *seen);
+/* The object itself has not changed, but what is known of its children has. */
+KS_MUST_USE bool ks_object_reconsider(struct ks_session *s, struct ks_object *o,
+                                      const struct ks_sighting *seen);
+/* The part of an update that says how an object is. */
+void ks_update_of(const struct ks_shown *shown, struct ks_update *out);
+KS_MUST_USE bool ks_text_set(struct ks_text *t, struct ks_str s);
 /* Told only when it differs from what was shown. */
 KS_MUST_USE bool ks_object_show(struct ks_session *s, struct ks_object *o,
                                 const struct ks_shown *now);

@@ -28,7 +28,7 @@ struct ks_recheck {
     struct ks_shown *then;
 };
 
-static bool text_set(struct ks_text *t, struct ks_str s)
+bool ks_text_set(struct ks_text *t, struct ks_str s)
 {
     if (s.len > UINT32_MAX)
         return false;
@@ -47,39 +47,39 @@ static bool text_set(struct ks_text *t, struct ks_str s)
     return true;
 }
 
+void ks_update_of(const struct ks_shown *shown, struct ks_update *out)
+{
+    *out = (struct ks_update){
+        .status = shown->status,
+        .basis = shown->basis,
+        .reason = shown->reason,
+        .message = shown->message,
+        .has_condition = shown->has_condition,
+        .condition = shown->condition,
+        .has_generation = shown->has_generation,
+        .generation = shown->generation,
+        .has_observed_generation = shown->has_observed_generation,
+        .observed_generation = shown->observed_generation,
+        .has_progress = shown->has_progress,
+        .desired_count = shown->desired_count,
+        .ready_count = shown->ready_count,
+        .error_rc = shown->error_rc,
+        .error_message = shown->error_message,
+    };
+}
+
 static bool tell_update(struct ks_session *s, struct ks_object *o, ks_status previous)
 {
-    const struct ks_shown *shown = o->shown;
     uint32_t ids[KS_SESSION_MAX_TARGETS];
-    struct ks_event event = {
-        .kind = KS_EVENT_UPDATE,
-        .sink_slot = &o->sink_slot,
-        .update =
-            {
-                .status = shown->status,
-                .previous_status = previous,
-                .basis = shown->basis,
-                .reason = shown->reason,
-                .message = shown->message,
-                .has_condition = shown->has_condition,
-                .condition = shown->condition,
-                .has_generation = shown->has_generation,
-                .generation = shown->generation,
-                .has_observed_generation = shown->has_observed_generation,
-                .observed_generation = shown->observed_generation,
-                .resource_version = ks_str_make(o->version.ptr, o->version.len),
-                .observe_time_ms = ks_loop_wall_ms(s->loop),
-                .transition_time_ms = o->transition_wall_ms,
-                .has_progress = shown->has_progress,
-                .desired_count = shown->desired_count,
-                .ready_count = shown->ready_count,
-                .target_ids = ids,
-                .error_rc = shown->error_rc,
-                .error_message = shown->error_message,
-            },
-    };
+    struct ks_event event = {.kind = KS_EVENT_UPDATE, .sink_slot = &o->sink_slot};
 
+    ks_update_of(o->shown, &event.update);
     ks_object_id_of(o, &event.update.object);
+    event.update.previous_status = previous;
+    event.update.resource_version = ks_str_make(o->version.ptr, o->version.len);
+    event.update.observe_time_ms = ks_loop_wall_ms(s->loop);
+    event.update.transition_time_ms = o->transition_wall_ms;
+    event.update.target_ids = ids;
     event.update.target_count = ks_session_ids(s, o->told, ids);
     return ks_session_emit(s, &event);
 }
@@ -324,10 +324,20 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
         return false;
     ks_recheck_cancel(o);
     o->is_unreadable = false;
-    if (!text_set(&o->uid, seen->uid) || !text_set(&o->version, seen->version))
+    if (!ks_text_set(&o->uid, seen->uid) || !ks_text_set(&o->version, seen->version))
         return ks_session_fail_nomem(s);
+    if (!seen->now)
+        return true;
     if (seen->later && !recheck_arm(s, o, seen->later, seen->later_wall_ms))
         return false;
+    return ks_object_show(s, o, seen->now);
+}
+
+bool ks_object_reconsider(struct ks_session *s, struct ks_object *o, const struct ks_sighting *seen)
+{
+    if (!ks_object_targets(o) || o->is_gone || o->is_unreadable || o->doubt ||
+        !ks_str_eq(ks_object_uid(o), seen->uid))
+        return true;
     return ks_object_show(s, o, seen->now);
 }
 

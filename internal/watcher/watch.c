@@ -32,6 +32,7 @@
 
 #include "status/status.h"
 
+#include "watcher/children.h"
 #include "watcher/facts.h"
 #include "watcher/selector.h"
 
@@ -105,6 +106,9 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         .via = w->selecting,
         .is_shared = first->holders > 1,
     };
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARENT_TEXT_MAX);
+    struct ks_parent_sight sight = {
+        .json = json, .context = &context, .now = &now_shown, .text = &text};
     ks_rc rc;
 
     ks_facts_fill(w->kind, json, &context);
@@ -122,9 +126,11 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         seen.later = &later_shown;
         seen.later_wall_ms = verdict.recheck_at_ms;
     }
+    sight.seen = &seen;
     if (w->selecting)
         select_object(w, first);
-    return see_all(w, first, &seen) && ks_facts_weigh(s, first, record, json);
+    return ks_parent_see(s, first, &sight) && see_all(w, first, &seen) &&
+           ks_facts_weigh(s, first, record, json) && ks_parent_was_shown(first);
 }
 
 static bool upsert(struct ks_watch *w, struct ks_record *record, struct ks_json_value json)
@@ -181,12 +187,16 @@ static bool gone(struct ks_watch *w, struct ks_record *record, ks_gone how)
     if (!first)
         return true;
     first->holders--;
+    if (!first->holders && first->parent && !ks_parent_tell_removed(first->parent))
+        return false;
+    if (!first->holders)
+        ks_parent_drop(first);
     for (struct ks_object *o = first; o; o = o->sibling) {
         if (!lose_object(w, o, record->uid, how))
             return false;
     }
     ks_object_reap(s, first);
-    return true;
+    return ks_parents_settle(s);
 }
 
 static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
@@ -321,7 +331,8 @@ static bool synced(struct ks_watch *w)
         !tell_all(w, KS_TARGET_SYNCED, NULL))
         return false;
     while ((p = next_of(s, &bits)) != NULL) {
-        if (!ks_session_settle(s, p))
+        p->awaits_children = ks_parents_hold(s, ks_pursuit_bit(p));
+        if (!p->awaits_children && !ks_session_settle(s, p))
             return false;
     }
     return true;
@@ -653,6 +664,8 @@ static void on_release(void *ctx, struct ks_record *record)
     first->holders--;
     if (o)
         o->held &= ~w->selecting;
+    if (!first->holders)
+        ks_parent_drop(first);
     ks_object_reap(w->session, first);
 }
 
@@ -673,8 +686,10 @@ void ks_watch_free(struct ks_watch *w)
     ks_target_bits bits = w->named | w->selecting;
     struct ks_pursuit *p;
 
-    while ((p = next_of(s, &bits)) != NULL)
+    while ((p = next_of(s, &bits)) != NULL) {
         p->watch = NULL;
+        p->awaits_children = false;
+    }
     w->informer = ks_informer_free(w->informer, on_release);
     ks_list_remove(&w->link);
     ks_free(w->names);
