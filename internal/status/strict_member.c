@@ -7,6 +7,7 @@
  *   1. A member that a later one of the same name shadows is not looked at.
  *   2. Time is linear in the status: of a map at most KS_STRICT_MEMBERS_MAX members that bear a
  * telling name are looked at.
+ *   3. The order of members changes nothing: they are looked at in the order of their names.
  *
  * Thread: the document's.  It does not: look deeper than one level below status.
  */
@@ -86,69 +87,99 @@ static bool is_about_now(const struct ks_phrase *name)
            (ks_word_is(&name->first, "last") && ks_word_is(&name->second, "operation"));
 }
 
-static bool is_shadowed(struct ks_json_value map, struct ks_json_value member)
+static bool names_state(const struct ks_phrase *name)
 {
-    return ks_json_get_str(map, ks_json_key(member)).at != member.at;
+    return ks_word_in(&name->last, KS_WORDS_STATE_NAME) && is_about_now(name);
+}
+
+static bool names_state_map(const struct ks_phrase *name)
+{
+    return ks_word_in(&name->last, KS_WORDS_STATE_MAP) && is_about_now(name);
+}
+
+static bool names_error(const struct ks_phrase *name)
+{
+    return ks_word_in(&name->first, KS_WORDS_ERROR_FIRST);
+}
+
+struct pick {
+    struct ks_str name;
+    struct ks_json_value value;
+};
+
+/* Members by name; of more than there is room for, those whose names sort first. */
+struct picks {
+    size_t count;
+    struct pick list[KS_STRICT_MEMBERS_MAX];
+};
+
+static void put(struct picks *picks, const struct pick *pick)
+{
+    size_t at = picks->count;
+
+    while (at > 0 && ks_str_cmp(picks->list[at - 1].name, pick->name) > 0)
+        at--;
+    if (at > 0 && ks_str_eq(picks->list[at - 1].name, pick->name)) {
+        picks->list[at - 1] = *pick; /* of duplicates the last one counts */
+        return;
+    }
+    if (at == KS_STRICT_MEMBERS_MAX)
+        return;
+    if (picks->count < KS_STRICT_MEMBERS_MAX)
+        picks->count++;
+    memmove(&picks->list[at + 1], &picks->list[at],
+            (picks->count - 1 - at) * sizeof(picks->list[0]));
+    picks->list[at] = *pick;
+}
+
+static void pick_members(struct ks_json_value map, bool (*is_telling)(const struct ks_phrase *),
+                         struct picks *out)
+{
+    out->count = 0;
+    for (struct ks_json_value m = ks_json_first(map); !ks_json_is_absent(m); m = ks_json_next(m)) {
+        const struct pick pick = {.name = ks_json_key(m), .value = m};
+        struct ks_phrase name = ks_phrase_read(pick.name);
+
+        if (is_telling(&name))
+            put(out, &pick);
+    }
 }
 
 /* Strings with a telling name in one map. */
 static void judge_strings(struct ks_strict *s, struct ks_json_value map)
 {
-    int looked = 0;
+    struct ks_str text;
+    struct picks picks;
 
-    for (struct ks_json_value m = ks_json_first(map); !ks_json_is_absent(m); m = ks_json_next(m)) {
-        struct ks_phrase name;
-        struct ks_str text;
-
-        if (ks_json_type_of(m) != KS_JSON_STRING)
-            continue;
-        name = ks_phrase_read(ks_json_key(m));
-        if (!ks_word_in(&name.last, KS_WORDS_STATE_NAME) || !is_about_now(&name))
-            continue;
-        if (looked++ == KS_STRICT_MEMBERS_MAX)
-            return;
-        if (ks_json_to_str(m, &text) && !is_shadowed(map, m))
-            judge_text(s, ks_json_key(m), text);
+    pick_members(map, names_state, &picks);
+    for (size_t i = 0; i < picks.count; i++) {
+        if (ks_json_to_str(picks.list[i].value, &text))
+            judge_text(s, picks.list[i].name, text);
     }
 }
 
 static void judge_maps(struct ks_strict *s)
 {
-    int looked = 0;
+    struct picks picks;
 
-    for (struct ks_json_value m = ks_json_first(s->status); !ks_json_is_absent(m);
-         m = ks_json_next(m)) {
-        struct ks_phrase name;
-
-        if (ks_json_type_of(m) != KS_JSON_MAP)
-            continue;
-        name = ks_phrase_read(ks_json_key(m));
-        if (!ks_word_in(&name.last, KS_WORDS_STATE_MAP) || !is_about_now(&name))
-            continue;
-        if (looked++ == KS_STRICT_MEMBERS_MAX)
-            return;
-        if (!is_shadowed(s->status, m))
-            judge_strings(s, m);
+    pick_members(s->status, names_state_map, &picks);
+    for (size_t i = 0; i < picks.count; i++) {
+        if (ks_json_type_of(picks.list[i].value) == KS_JSON_MAP)
+            judge_strings(s, picks.list[i].value);
     }
 }
 
 static void judge_errors(struct ks_strict *s)
 {
-    int looked = 0;
+    struct picks picks;
 
-    for (struct ks_json_value m = ks_json_first(s->status); !ks_json_is_absent(m);
-         m = ks_json_next(m)) {
-        struct ks_str key = ks_json_key(m);
-        struct ks_phrase name = ks_phrase_read(key);
-        struct ks_finding finding = finding_of(KS_STATUS_FAILED, key);
+    pick_members(s->status, names_error, &picks);
+    for (size_t i = 0; i < picks.count; i++) {
+        struct ks_finding finding = finding_of(KS_STATUS_FAILED, picks.list[i].name);
 
-        if (!ks_word_in(&name.first, KS_WORDS_ERROR_FIRST))
-            continue;
-        if (looked++ == KS_STRICT_MEMBERS_MAX)
-            return;
-        if (!ks_json_to_str(m, &finding.message))
-            finding.message = ks_json_lenient_str(m, "message", "");
-        if (finding.message.len > 0 && !is_shadowed(s->status, m))
+        if (!ks_json_to_str(picks.list[i].value, &finding.message))
+            finding.message = ks_json_lenient_str(picks.list[i].value, "message", "");
+        if (finding.message.len > 0)
             ks_strict_find(s, &finding, "%s", "");
     }
 }

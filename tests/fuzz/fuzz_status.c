@@ -4,9 +4,9 @@
  * Object to verdict, on any JSON.
  *
  * Properties: a verdict keeps its promises (status.h), and does not depend on white space or on the
- * order of keys. For the second, the object is written anew with every map backwards and blanks
- * between, and computed again; of duplicate keys only the last is written, for order decides
- * between them.
+ * order of keys, under either profile. For the second, the object is written anew with every map
+ * backwards and blanks between, and computed again; of duplicate keys only the last is written, for
+ * order decides between them.
  */
 #include <stdlib.h>
 
@@ -102,6 +102,19 @@ static void compare(const struct ks_verdict *a, const struct ks_verdict *b)
     require(ks_str_eq(a->condition.message, b->condition.message));
 }
 
+static void check_strict(struct ks_json *json, struct ks_json *second)
+{
+    const struct ks_status_context context = {.first_seen_ms = NOW_MS - 10000};
+    struct ks_error err = {0};
+    struct ks_verdict a, b;
+
+    require(ks_status_compute_profile(KS_PROFILE_STRICT, ks_json_root(json), NOW_MS, &context, &a,
+                                      &err) == KS_RC_OK);
+    require(ks_status_compute_profile(KS_PROFILE_STRICT, ks_json_root(second), NOW_MS, &context, &b,
+                                      &err) == KS_RC_OK);
+    compare(&a, &b);
+}
+
 static void check_order(struct ks_json *json, struct ks_json *second, ks_rc rc,
                         const struct ks_verdict *verdict)
 {
@@ -115,6 +128,7 @@ static void check_order(struct ks_json *json, struct ks_json *second, ks_rc rc,
         require(ks_status_compute(ks_json_root(second), NOW_MS, &other, &err) == rc);
         if (!rc)
             compare(verdict, &other);
+        check_strict(json, second);
     }
     ks_buf_fini(&text);
 }
