@@ -10,57 +10,12 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
-#include "base/rfc3339.h"
 #include "json/json.h"
 #include "json/path.h"
 #include "status/status.h"
+#include "support/vectors.h"
 
-/* Fewer mean that the file has been cut. */
 #define LEAST_VECTORS 580
-
-struct vector {
-    struct ks_str name;
-    struct ks_str object;
-    int64_t now_ms;
-    struct ks_status_context context;
-    struct ks_status_evidence failure;
-    struct ks_str status;
-    struct ks_str reason;
-    int64_t basis;      /* 0: any */
-    int64_t recheck_ms; /* 0: none */
-};
-
-static struct ks_json *line_doc;
-static struct ks_json *object_doc;
-
-static int setup(void **state)
-{
-    struct ks_error err = {0};
-
-    (void)state;
-    if (ks_json_new(&ks_json_limits_object, &line_doc, &err))
-        return -1;
-    return ks_json_new(&ks_json_limits_object, &object_doc, &err) ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    line_doc = ks_json_free(line_doc);
-    object_doc = ks_json_free(object_doc);
-    return 0;
-}
-
-static int64_t read_time(struct ks_json_value root, const char *path)
-{
-    struct ks_str text = ks_json_lenient_str(root, path, "");
-    int64_t wall_ms = 0;
-
-    if (text.len > 0 && !ks_rfc3339_parse(text, &wall_ms))
-        fail_msg("%s is no time: %.*s", path, KS_STR_ARGS(text));
-    return wall_ms;
-}
 
 static ks_fact read_fact(struct ks_json_value context, const char *member)
 {
@@ -71,10 +26,11 @@ static ks_fact read_fact(struct ks_json_value context, const char *member)
     return truth ? KS_FACT_YES : KS_FACT_NO;
 }
 
-static void read_context(struct ks_json_value context, struct vector *v)
+static void read_context(struct ks_json_value context, struct ks_status_evidence *failure,
+                         struct ks_status_context *out)
 {
-    v->context = (struct ks_status_context){
-        .first_seen_ms = read_time(context, "first_seen"),
+    *out = (struct ks_status_context){
+        .first_seen_ms = ks_vector_time(context, "first_seen"),
         .unschedulable_grace_ms = ks_json_lenient_int(context, "unschedulable_grace_ms", 0),
         .declares_status = read_fact(context, "declares_status"),
         .siblings_have_ready = ks_json_lenient_bool(context, "siblings_have_ready", false),
@@ -85,34 +41,15 @@ static void read_context(struct ks_json_value context, struct vector *v)
     };
     if (ks_json_is_absent(ks_json_get(context, "failure")))
         return;
-    v->failure = (struct ks_status_evidence){
+    *failure = (struct ks_status_evidence){
         .reason = ks_json_lenient_str(context, "failure.reason", ""),
         .message = ks_json_lenient_str(context, "failure.message", ""),
-        .since_ms = read_time(context, "failure.since"),
+        .since_ms = ks_vector_time(context, "failure.since"),
     };
-    v->context.failure = &v->failure;
+    out->failure = failure;
 }
 
-static void read_vector(struct ks_str line, struct vector *v)
-{
-    struct ks_error err = {0};
-    struct ks_json_value root;
-
-    if (ks_json_parse(line_doc, line, &err))
-        fail_msg("%s: %.*s", err.msg, KS_STR_ARGS(line));
-    root = ks_json_root(line_doc);
-    v->name = ks_json_lenient_str(root, "name", "");
-    v->object = ks_json_raw(ks_json_get(root, "object"));
-    v->now_ms = read_time(root, "now");
-    read_context(ks_json_get(root, "context"), v);
-    v->status = ks_json_lenient_str(root, "strict.status", "");
-    v->reason = ks_json_lenient_str(root, "strict.reason", "");
-    v->basis = ks_json_lenient_int(root, "strict.basis", 0);
-    v->recheck_ms = read_time(root, "strict.recheck");
-    assert_true(v->name.len > 0 && v->object.len > 0 && v->now_ms > 0 && v->status.len > 0);
-}
-
-static void check_form(const struct vector *v, const struct ks_verdict *verdict)
+static void check_form(const struct ks_vector *v, const struct ks_verdict *verdict)
 {
     bool is_bad = verdict->status == KS_STATUS_FAILED || verdict->status == KS_STATUS_IN_PROGRESS;
 
@@ -126,49 +63,39 @@ static void check_form(const struct vector *v, const struct ks_verdict *verdict)
         assert_true(verdict->reason.len > 0);
 }
 
-static void run_vector(struct ks_str line)
+static void check_recheck(const struct ks_vector *v, const struct ks_verdict *verdict)
 {
+    int64_t recheck_ms = ks_vector_time(v->root, "strict.recheck");
+
+    if (recheck_ms ? verdict->recheck_at_ms != recheck_ms
+                   : verdict->recheck_at_ms != 0 && verdict->recheck_at_ms <= v->now_ms)
+        fail_msg("%.*s: is to be looked at again at the wrong time", KS_STR_ARGS(v->name));
+}
+
+static void run_vector(const struct ks_vector *v, struct ks_json *json)
+{
+    int64_t basis = ks_json_lenient_int(v->root, "strict.basis", 0); /* 0: any */
+    struct ks_status_evidence failure;
+    struct ks_status_context context;
     struct ks_error err = {0};
     struct ks_verdict verdict;
-    struct vector v = {0};
 
-    read_vector(line, &v);
-    if (ks_json_parse(object_doc, v.object, &err) ||
-        ks_status_compute_profile(KS_PROFILE_STRICT, ks_json_root(object_doc), v.now_ms, &v.context,
+    read_context(ks_json_get(v->root, "context"), &failure, &context);
+    if (ks_json_parse(json, v->object, &err) ||
+        ks_status_compute_profile(KS_PROFILE_STRICT, ks_json_root(json), v->now_ms, &context,
                                   &verdict, &err))
-        fail_msg("%.*s: fails: %s", KS_STR_ARGS(v.name), err.msg);
-    if (!ks_str_is(v.status, ks_status_text(verdict.status)) ||
-        !ks_str_eq(v.reason, verdict.reason))
-        fail_msg("%.*s: is %s/%.*s, must be %.*s/%.*s", KS_STR_ARGS(v.name),
-                 ks_status_text(verdict.status), KS_STR_ARGS(verdict.reason), KS_STR_ARGS(v.status),
-                 KS_STR_ARGS(v.reason));
-    if (v.recheck_ms ? verdict.recheck_at_ms != v.recheck_ms
-                     : verdict.recheck_at_ms != 0 && verdict.recheck_at_ms <= v.now_ms)
-        fail_msg("%.*s: is to be looked at again at the wrong time", KS_STR_ARGS(v.name));
-    if (v.basis && v.basis != (int64_t)verdict.basis)
-        fail_msg("%.*s: rests on %d", KS_STR_ARGS(v.name), (int)verdict.basis);
-    check_form(&v, &verdict);
+        fail_msg("%.*s: fails: %s", KS_STR_ARGS(v->name), err.msg);
+    ks_vector_expect(v, "strict", ks_status_text(verdict.status), verdict.reason);
+    check_recheck(v, &verdict);
+    if (basis && basis != (int64_t)verdict.basis)
+        fail_msg("%.*s: rests on %d", KS_STR_ARGS(v->name), (int)verdict.basis);
+    check_form(v, &verdict);
 }
 
 static void says_what_a_user_would(void **state)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4u << 20);
-    struct ks_error err = {0};
-    struct ks_str rest;
-    struct ks_str line;
-    size_t count = 0;
-
     (void)state;
-    if (ks_file_read(KS_TESTS_DIR "/conformance/strict.ndjson", &text, &err))
-        fail_msg("%s", err.msg);
-    rest = ks_buf_str(&text);
-    while (ks_str_split(&rest, '\n', &line)) {
-        if (line.len == 0)
-            continue;
-        run_vector(line);
-        count++;
-    }
-    assert_true(count >= LEAST_VECTORS);
+    ks_vectors_run(KS_TESTS_DIR "/conformance/strict.ndjson", LEAST_VECTORS, run_vector);
 }
 
 int main(void)
@@ -177,5 +104,5 @@ int main(void)
         cmocka_unit_test(says_what_a_user_would),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
