@@ -151,14 +151,18 @@ static int ask_all(struct kstatus_client *client, const struct ks_options *optio
 {
     int64_t timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
     int64_t end_ms = ks_clock_real.mono_ms(&ks_clock_real) + timeout_ms;
+    Kstatus__V1__WatchOptions wanted;
     int code = KSTATUS_OK;
 
+    kstatus__v1__watch_options__init(&wanted);
+    wanted.profile = (char *)(uintptr_t)ks_profile_text(options->profile); /* it only reads */
     for (size_t i = 0; code == KSTATUS_OK && i < ks_targets_calls(targets); i++) {
         struct ks_targets_part part = ks_targets_part(targets, i);
         int64_t left_ms = end_ms - ks_clock_real.mono_ms(&ks_clock_real);
         Kstatus__V1__GetRequest request;
 
         kstatus__v1__get_request__init(&request);
+        request.options = &wanted;
         request.targets = part.list;
         request.n_targets = part.count;
         code = kstatus_get(client, &request, left_ms > 0 ? left_ms : 0, &answers->at[i], error);

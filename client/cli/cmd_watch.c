@@ -252,10 +252,14 @@ static bool open_stream(struct watching *w, size_t call)
 {
     struct ks_targets_part part = ks_targets_part(&w->targets, call);
     Kstatus__V1__WatchRequest request;
+    Kstatus__V1__WatchOptions wanted;
     struct kstatus_error error;
     struct ks_error err = {0};
 
     kstatus__v1__watch_request__init(&request);
+    kstatus__v1__watch_options__init(&wanted);
+    wanted.profile = (char *)(uintptr_t)ks_profile_text(w->options->profile); /* it only reads */
+    request.options = &wanted;
     w->relays[call] = ks_relay_new(&err);
     if (!w->relays[call]) {
         ks_report_complain("%s", err.msg);

@@ -286,6 +286,16 @@ class WithServer(Bench):
             self.assertEqual((kinds.count("accepted"), kinds.count("update"), kinds.count("synced")), (1, 151, 1))
             self.assertEqual(run.end(signal.SIGTERM), 0)
 
+    def test_the_profile_reaches_the_server(self):
+        self.sim.apply(*create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb", "namespace": "default"},
+                                "spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.1"}}))
+        for profile, status in (("kstatus", "Current"), ("strict", "InProgress")):
+            with self.subTest(profile):
+                self.assertIn(f" {status} ", self.kstatus("get", "svc/lb", "--profile", profile).out)
+                with self.run_kstatus("watch", "svc/lb", "--profile", profile) as run:
+                    self.assertIn(f" {status} ", run.line("Service/lb"))
+                    self.assertEqual(run.end(signal.SIGINT), 0)
+
     def test_watch_prints_lines(self):
         with self.run_kstatus("watch", "cm/lines", "pods", "-l") as run:
             self.assertEqual(run.end(), 2)
