@@ -4,7 +4,8 @@
  * its kind's reader finds.
  *
  * What a condition means is a row where the type alone says it (condition_rows); otherwise, for
- * kinds without a reader of their own, it is read from its words, as profile strict does.
+ * kinds without a reader of their own, it is read from its words, as profile strict does. Where
+ * nothing of this says anything, profile strict's own finding is the cause.
  *
  * Invariants:
  *   1. an object that is being deleted has causes of that only;
@@ -345,6 +346,28 @@ static void read_kind(struct ks_cause_reader *r)
                      "The object has no status yet");
 }
 
+/* Phases, counters, errors: what profile strict finds in them, when nothing else says more. */
+static ks_rc read_verdict(struct ks_cause_reader *r)
+{
+    const struct ks_status_context context = {.kind = &r->strict.kind};
+    char text[KS_CAUSE_MESSAGE_MAX];
+    struct ks_verdict verdict;
+    struct ks_str message;
+    ks_rc rc = ks_status_compute_profile(KS_PROFILE_STRICT, r->strict.object, r->now_ms, &context,
+                                         &verdict, NULL);
+
+    if (rc)
+        return rc;
+    message = ks_cause_join(text, verdict.reason, verdict.message);
+    if (verdict.status == KS_STATUS_FAILED)
+        ks_cause_pass(r, KS_CAUSE_CONDITION_FAILING, 0, message, "");
+    else if (verdict.status == KS_STATUS_IN_PROGRESS)
+        ks_cause_pass(r, KS_CAUSE_CONDITION_NOT_MET, 0, message, "");
+    else if (verdict.status == KS_STATUS_TERMINATING)
+        ks_cause_pass(r, KS_CAUSE_DELETION_PENDING, 0, message, "");
+    return KS_RC_OK;
+}
+
 static struct ks_json_value of_type(struct ks_json_value v, ks_json_type type)
 {
     return ks_json_type_of(v) == type ? v : (struct ks_json_value){0};
@@ -364,6 +387,7 @@ ks_rc ks_causes_read(struct ks_json_value object, const struct ks_status_kind *k
         .out = &own,
     };
     struct ks_strict *s = &r.strict;
+    ks_rc rc = KS_RC_OK;
 
     ks_causes_init(&own); /* readers ask whether the object itself has told anything */
     s->conditions = of_type(ks_json_get(s->status, "conditions"), KS_JSON_LIST);
@@ -380,7 +404,9 @@ ks_rc ks_causes_read(struct ks_json_value object, const struct ks_status_kind *k
     } else {
         read_kind(&r);
         read_generation(&r);
+        if (own.count == 0)
+            rc = read_verdict(&r);
     }
     ks_causes_merge(out, own.items, own.count);
-    return ks_cause_rc(object);
+    return rc ? rc : ks_cause_rc(object);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "json/json.h"
 #include "status/cause.h"
 #include "support/torture.h"
@@ -509,6 +510,42 @@ static void takes_any_type(void **state)
     assert_int_equal(ks_causes_read_event((struct ks_json_value){0}, &causes), KS_RC_OK);
 }
 
+/* What profile strict finds wrong has a cause, whatever it was found in. */
+static void leaves_nothing_unexplained(void **state)
+{
+    struct ks_buf text = KS_BUF(1u << 24);
+    struct ks_str rest;
+    struct ks_str line;
+    size_t judged = 0;
+
+    (void)state;
+    assert_int_equal(ks_file_read(KS_TESTS_DIR "/conformance/strict.ndjson", &text, NULL),
+                     KS_RC_OK);
+    rest = ks_buf_str(&text);
+    while (rest.len > 0 && ks_str_split(&rest, '\n', &line)) {
+        struct ks_json_value object;
+        struct ks_verdict verdict;
+
+        ks_causes_init(&causes);
+        if (line.len == 0 || ks_json_parse(json, line, NULL))
+            continue;
+        object = ks_json_get(ks_json_root(json), "object");
+        if (ks_json_type_of(object) != KS_JSON_MAP)
+            continue;
+        assert_int_equal(ks_status_compute_profile(KS_PROFILE_STRICT, object, 2 * NOW_MS, NULL,
+                                                   &verdict, &error),
+                         KS_RC_OK);
+        assert_int_equal(ks_causes_read(object, NULL, 2 * NOW_MS, &causes), KS_RC_OK);
+        if (verdict.status == KS_STATUS_CURRENT || verdict.status == KS_STATUS_UNKNOWN)
+            continue;
+        judged++;
+        if (causes.count == 0)
+            fail_msg("no cause: %.*s", KS_STR_ARGS(line));
+    }
+    assert_true(judged > 100);
+    ks_buf_fini(&text);
+}
+
 static void run_short(void *ctx)
 {
     struct ks_json *doc = NULL;
@@ -540,6 +577,7 @@ int main(void)
         cmocka_unit_test(reads_the_newer_shape_of_events),
         cmocka_unit_test(makes_one_of_state_and_event),
         cmocka_unit_test(takes_any_type),
+        cmocka_unit_test(leaves_nothing_unexplained),
         cmocka_unit_test(says_when_memory_is_short),
     };
 
