@@ -3,21 +3,24 @@
 """What a user sees of things that go wrong on a real control plane, under each profile.
 
 All troubles are made at once in one namespace of a cluster of its own. kwok plays the kubelet's part where it has a stage for
-it (tests/cluster/stages); elsewhere the Pod's status is written as a kubelet writes it. Each trouble is one row of TROUBLES.
+it (tests/cluster/stages); elsewhere the Pod's status is written as a kubelet writes it. Each trouble is one row of TROUBLES
+(tests/system/troubles_support.py).
 How long a state took from the API server's own watch event to our client is printed, never asserted.
 
-usage: test_scenarios.py [--tally FILE] [unittest's arguments]
+usage: test_scenarios.py [--tally FILE] [--record] [unittest's arguments]
+
+--record writes the end of it to tests/scenarios/troubles.ndjson, once all is as it must be.
 """
 
 import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-import typing
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,134 +28,25 @@ sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "tests/cluster")]
 
 import cluster as control_plane  # noqa: E402
 import harness  # noqa: E402
-import stream as streams  # noqa: E402
+import troubles_support as troubles  # noqa: E402
+from troubles_support import CRDS, GROUP, NAMESPACE, TROUBLES  # noqa: E402
 
 LIMIT_S = 120  # a grace of profile strict is a minute
-NAMESPACE = "troubles"
-CRDS = ("gauges", True), ("labels", False)  # plural, whether it declares a status
-GROUP = "troubles.example.dev"
+COLLECTIONS = (
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", *(
+        prefix + f"/namespaces/{NAMESPACE}/" + plural for prefix, plurals in (
+            ("/api/v1", ("configmaps", "persistentvolumeclaims", "pods")),
+            ("/apis/apps/v1", ("deployments", "replicasets", "statefulsets")),
+            ("/apis/batch/v1", ("jobs",)),
+            ("/apis/autoscaling/v2", ("horizontalpodautoscalers",)),
+            (f"/apis/{GROUP}/v1", tuple(plural for plural, _ in CRDS))) for plural in plurals))
+RECORDING = ROOT / "tests/scenarios/troubles.ndjson"
 
 
-def pod_spec(image="app:1", **more):
-    return dict({"containers": [{"name": "app", "image": image}]}, **more)
-
-
-def template(name, fate=None, **spec):
-    annotations = {f"kstatus.test/{key}": value for key, value in (fate or {}).items()}
-    return {"metadata": {"labels": {"app": name}, "annotations": annotations}, "spec": pod_spec(**spec)}
-
-
-def pod(name, fate=None, **spec):
-    made = template(name, fate, **spec)
-    made["metadata"]["name"] = name
-    return dict(made, apiVersion="v1", kind="Pod")
-
-
-def workload(kind, name, pod_template, api_version="apps/v1", **spec):
-    selected = {} if kind == "Job" else {"selector": {"matchLabels": {"app": name}}}
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name},
-            "spec": dict(selected, template=pod_template, **spec)}
-
-
-def custom(kind, name):
-    return {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": name}, "spec": {}}
-
-
-def definition(plural, has_status):
-    version = {"name": "v1", "served": True, "storage": True,
-               "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
-    if has_status:
-        version["subresources"] = {"status": {}}
-    kind = plural.removesuffix("s").capitalize()
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.{GROUP}"},
-            "spec": {"group": GROUP, "scope": "Namespaced", "versions": [version],
-                     "names": {"plural": plural, "singular": kind.lower(), "kind": kind}}}
-
-
-def waiting(reason, message, last=None):
-    """A container's status as a kubelet writes it; last: how it ended before."""
-    status = {"name": "app", "image": "app:1", "imageID": "", "ready": False, "started": False,
-              "restartCount": 4 if last else 0, "state": {"waiting": {"reason": reason, "message": message}}}
-    if last:
-        status["lastState"] = {"terminated": last}
-    return status
-
-
-OUT_OF_MEMORY = {"exitCode": 137, "reason": "OOMKilled", "startedAt": "2026-01-01T00:00:00Z",
-                 "finishedAt": "2026-01-01T00:00:09Z"}
-HELD = {"start-delay": "24h"}  # kwok starts it never: its status is ours to write
-
-
-class Trouble(typing.NamedTuple):
-    name: str
-    target: str                   # resource/name
-    objects: tuple
-    kstatus: tuple                # the status that is reached, and its reason, or one of several
-    strict: tuple
-    pod_status: dict | None = None  # for the Pod of the trouble's name, or the one that it generates
-    is_deleted: bool = False
-
-
-TROUBLES = (
-    Trouble("crash loop", "pods/crash", (pod("crash", {"crash-after": "1s"}),),
-            ("FAILED", "ContainerCrashLooping"), ("FAILED", "CrashLoopBackOff")),
-    Trouble("image pull error", "pods/pull", (pod("pull", image="registry.invalid/app:1"),),
-            ("IN_PROGRESS", "PodPending"), ("FAILED", "ErrImagePull|ImagePullBackOff")),
-    Trouble("out of memory", "pods/oom", (pod("oom", HELD),),
-            ("FAILED", "ContainerCrashLooping"), ("FAILED", "CrashLoopBackOff"),
-            {"phase": "Running", "containerStatuses": [waiting("CrashLoopBackOff", "back-off 1m20s", OUT_OF_MEMORY)]}),
-    Trouble("unschedulable", "pods/nowhere", (pod("nowhere", nodeSelector={"disk": "none"}),),
-            ("FAILED", "PodUnschedulable"), ("FAILED", "PodUnschedulable")),
-    Trouble("quota exceeded", "deployments.apps/quota",
-            ({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
-              "spec": {"hard": {"requests.example.dev/slots": "0"}}},
-             workload("Deployment", "quota", {"metadata": {"labels": {"app": "quota"}}, "spec": {"containers": [{
-                 "name": "app", "image": "app:1", "resources": {"limits": {"example.dev/slots": "1"},
-                                                                "requests": {"example.dev/slots": "1"}}}]}})),
-            ("IN_PROGRESS", "LessReplicas"), ("FAILED", "FailedCreate")),
-    Trouble("missing ConfigMap", "pods/config", (pod("config", HELD),),
-            ("IN_PROGRESS", "PodPending"), ("FAILED", "CreateContainerConfigError"),
-            {"containerStatuses": [waiting("CreateContainerConfigError", 'configmap "settings" not found')]}),
-    Trouble("stuck finalizer", "configmaps/stuck",
-            ({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
-                "name": "stuck", "finalizers": ["troubles.example.dev/hold"]}},),
-            ("TERMINATING", ""), ("TERMINATING", ""), is_deleted=True),
-    Trouble("StatefulSet with a broken Pod", "statefulsets.apps/set",
-            (workload("StatefulSet", "set", template("set", {"crash-after": "1s"}), replicas=2, serviceName="set"),),
-            ("IN_PROGRESS", "LessReplicas|LessReady"), ("IN_PROGRESS", "LessReplicas|LessReady")),
-    Trouble("failed Job", "jobs.batch/job",
-            (workload("Job", "job", template("job", HELD, restartPolicy="Never"), "batch/v1", backoffLimit=0),),
-            ("FAILED", "JobFailed"), ("FAILED", "BackoffLimitExceeded"),
-            {"phase": "Failed", "containerStatuses": [dict(waiting("", ""), state={"terminated": dict(
-                OUT_OF_MEMORY, exitCode=1, reason="Error")})]}),
-    Trouble("autoscaler without metrics", "horizontalpodautoscalers.autoscaling/scaler",
-            ({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaler"},
-              "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "none"}}},),
-            ("CURRENT", ""), ("FAILED", "FailedGetScale")),
-    Trouble("claim without class", "persistentvolumeclaims/claim",
-            ({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "claim"},
-              "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none",
-                       "resources": {"requests": {"storage": "1Gi"}}}},),
-            ("IN_PROGRESS", "NotBound"), ("IN_PROGRESS", "NotBound")),
-    Trouble("custom resource without status", f"gauges.{GROUP}/gauge", (custom("Gauge", "gauge"),),
-            ("CURRENT", ""), ("IN_PROGRESS", "NotYetObserved")),
-    Trouble("custom resource that declares none", f"labels.{GROUP}/label", (custom("Label", "label"),),
-            ("CURRENT", ""), ("CURRENT", "")),
-    Trouble("definition", f"customresourcedefinitions.apiextensions.k8s.io/gauges.{GROUP}", (),
-            ("CURRENT", ""), ("CURRENT", "")),
-)
-
-
-class TimedWatch(streams.Watch):
-    def __init__(self, *arguments, **options):
+class TimedWatch(troubles.Watch):
+    def __init__(self, *arguments):
         self.times = []  # (monotonic seconds, update)
-        super().__init__(*arguments, **options)
-
-    def find_last(self, name, want):
-        """The newest state of a name, if it is wanted."""
-        newest = [update for (_, has), update in self.updates.items() if has == name]
-        return newest[0] if newest and want(newest[0]) else None
+        super().__init__(*arguments)
 
     def _take_update(self, update):
         self.times.append((time.monotonic(), update))
@@ -186,7 +80,7 @@ def setUpModule():
     unittest.addModuleCleanup(DAEMON.stop)
     CLUSTER.kubectl("create", "namespace", NAMESPACE)
     for plural, has_status in CRDS:
-        CLUSTER.kubectl("apply", "-f", "-", stdin=json.dumps(definition(plural, has_status)))
+        CLUSTER.kubectl("apply", "-f", "-", stdin=json.dumps(troubles.definition(plural, has_status)))
         CLUSTER.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{GROUP}")
 
 
@@ -208,24 +102,31 @@ def write_pod_status(trouble):
         raise AssertionError(f"PATCH {path}: {status} {text}")
 
 
-def wait_status(watch, name, status, reasons):
-    return watch.wait(f"{name} to be {status} {reasons}", lambda: watch.find_last(
-        name, lambda update: streams.status_name(update) == status and update.reason in reasons.split("|")), LIMIT_S)
+def get_object(target):
+    return CLUSTER.kubectl("-n", NAMESPACE, "get", target, "-o", "json")
 
 
-def start_watch(profile):
-    targets = []
-    for number, trouble in enumerate(TROUBLES, 1):
-        resource, _, name = trouble.target.partition("/")
-        targets.append(streams.object_target(number, resource, name, "" if trouble.name == "definition" else NAMESPACE))
-    return TimedWatch(DAEMON, *targets, options=streams.pb.WatchOptions(profile=profile))
+def record():
+    """What there is now, as a scenario: kubesim moves its times to the present."""
+    with RECORDING.open("w") as out:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        out.write(json.dumps({"op": "recorded", "at": now}, separators=(",", ":")) + "\n")
+        for collection in COLLECTIONS:
+            listed = json.loads(CLUSTER.request("GET", collection)[2])
+            for item in listed["items"]:
+                if item["metadata"]["name"] == "kube-root-ca.crt":
+                    continue
+                for noise in ("managedFields", "resourceVersion"):
+                    item["metadata"].pop(noise, None)
+                kind = {"apiVersion": listed["apiVersion"], "kind": listed["kind"].removesuffix("List")}
+                out.write(json.dumps({"at_ms": 0, "op": "create", "object": {**kind, **item}}, separators=(",", ":")) + "\n")
 
 
 class Troubles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = ServerWatch(f"/api/v1/namespaces/{NAMESPACE}/pods")
-        cls.watches = {profile: start_watch(profile) for profile in ("kstatus", "strict")}
+        cls.watches = {profile: TimedWatch(DAEMON, profile) for profile in ("kstatus", "strict")}
         for watch in cls.watches.values():
             cls.addClassCleanup(watch.close)
             watch.wait_synced(LIMIT_S)
@@ -243,13 +144,24 @@ class Troubles(unittest.TestCase):
             for profile, watch in self.watches.items():
                 with self.subTest(trouble=trouble.name, profile=profile):
                     status, reason = getattr(trouble, profile)
-                    update = wait_status(watch, trouble.target.partition("/")[2], status, reason)
-                    causes = ", ".join(cause.code for cause in update.causes)
-                    print(f"{trouble.name:36} {profile:8} {status} {update.reason}: {update.message}"
-                          f"{' <- ' + causes if causes else ''}", file=sys.stderr)
+                    update = watch.wait_newest(trouble.target.partition("/")[2], status, reason, LIMIT_S)
+                    print(f"{trouble.name:36} {profile:8} {status} {update.reason}: {update.message}", file=sys.stderr)
+
+    def test_the_cause_is_explained(self):
+        for trouble in TROUBLES:
+            if not trouble.cause:
+                continue
+            with self.subTest(trouble=trouble.name):
+                self.watches["strict"].wait_newest(trouble.target.partition("/")[2], *trouble.strict, LIMIT_S)
+                done = subprocess.run([harness.BIN / "kstatus", "compute", "--profile", "strict", "--explain", "-o", "json",
+                                       "-f", "-"], input=get_object(trouble.explained or trouble.target), text=True,
+                                      capture_output=True)
+                causes = json.loads(done.stdout)["causes"]
+                print(f"{trouble.name:36} {', '.join(cause['code'] for cause in causes)}", file=sys.stderr)
+                self.assertEqual([trouble.cause], [cause["code"] for cause in causes[:1]], done.stdout)
 
     def test_the_time_is_told(self):
-        wait_status(self.watches["kstatus"], "nowhere", "FAILED", "PodUnschedulable")
+        self.watches["kstatus"].wait_newest("nowhere", "FAILED", "PodUnschedulable", LIMIT_S)
         first = {}  # what a state is told again for, later, is a grace that is over: no event
         for profile, watch in self.watches.items():
             for at, update in watch.times:
@@ -266,6 +178,9 @@ def main():
         at = sys.argv.index("--tally")
         tally = sys.argv[at + 1]
         del sys.argv[at:at + 2]
+    if "--record" in sys.argv:
+        sys.argv.remove("--record")
+        Troubles.addClassCleanup(record)
     result = unittest.main(exit=False, verbosity=2).result
     broken = len(result.failures) + len(result.errors) + len(result.skipped)
     if tally:
