@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generated objects: a Pod's event changes the verdict on what generated it, without a request to the API server."""
+
+import unittest
+
+from stream import Watch, object_target, status_name
+from harness import SLOW, Bench, Kstatusd, Kubesim, create, delete, patch_status, pod, pod_status, wait_for
+
+LIMIT_S = 10 * SLOW
+
+
+def stateful_set(name, ready=1, replicas=2):
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": name, "namespace": "default", "generation": 1},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}},
+            "status": {"observedGeneration": 1, "replicas": replicas, "readyReplicas": ready, "currentReplicas": replicas,
+                       "updatedReplicas": replicas, "currentRevision": "r1", "updateRevision": "r1"}}
+
+
+def crash_status():
+    status = pod_status(False)
+    status["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    return status
+
+
+def owned(child, kind, owner_uid):
+    child["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": kind, "name": "owner", "uid": owner_uid, "controller": True}]
+    return child
+
+
+class Children(Bench):
+    def open_set(self, name):
+        self.sim.apply(*create(stateful_set(name)))
+        watch = Watch(self.server, object_target(1, "sts", name, "default"))
+        self.addCleanup(watch.close)
+        watch.wait_synced(LIMIT_S)
+        return watch, watch.updates["StatefulSet", name].object.uid
+
+    def test_a_crash_loop_fails_the_set_without_a_request(self):
+        watch, uid = self.open_set("web")
+        watch.wait_status("web", "IN_PROGRESS", LIMIT_S)
+        before = len(self.sim.requests())
+        pods = [r for r in self.sim.requests() if r["path"].endswith("/pods")]
+        self.assertTrue(pods and all("watch=1" in r["query"] for r in pods), pods)
+        for turn in range(3):
+            name = f"web-{turn}"
+            self.sim.apply(*create(owned(pod(name, ready=False), "StatefulSet", uid)))
+            self.sim.apply(patch_status(pod(name), crash_status()))
+            self.assertIn("failed", watch.wait_status("web", "FAILED", LIMIT_S, "PodsFailed").message)
+            self.sim.apply(delete(pod(name)))
+            watch.wait_status("web", "IN_PROGRESS", LIMIT_S)
+        later = [r for r in self.sim.requests()[before:] if r["user_agent"].startswith("kstatusd")]
+        self.assertEqual(later, [])
+
+    def test_a_set_that_comes_again_has_its_own_pods(self):
+        watch, uid = self.open_set("again")
+        broken = owned(pod("again-0", ready=False), "StatefulSet", uid)
+        self.sim.apply(*create(broken))
+        self.sim.apply(patch_status(broken, crash_status()))
+        watch.wait_status("again", "FAILED", LIMIT_S)
+        self.sim.apply(delete(stateful_set("again")))
+        watch.wait_status("again", "NOT_FOUND", LIMIT_S)
+        self.sim.apply(*create(stateful_set("again")))
+        watch.wait_status("again", "IN_PROGRESS", LIMIT_S)
+        self.sim.apply(delete(broken))
+
+    def test_pods_are_watched_only_while_a_target_needs_them(self):
+        watch, _ = self.open_set("brief")
+        wait_for("the set and its Pods to be watched", lambda: self.sim.stats()["watches_open"] == 2)
+        self.sim.apply(delete(stateful_set("brief")))
+        watch.wait_status("brief", "NOT_FOUND", LIMIT_S)
+        wait_for("the set alone to be watched", lambda: self.sim.stats()["watches_open"] == 1, 20)
+        watch.close()
+        wait_for("nothing to be watched", lambda: self.sim.stats()["watches_open"] == 0)
+
+
+class NoRights(unittest.TestCase):
+    def test_the_verdict_rests_on_the_set_alone_and_says_so(self):
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig) as server:
+            sim.apply({"op": "fault", "match": {"path_prefix": "/api/v1/namespaces/default/pods", "times": 0},
+                       "do": "status", "code": 403})
+            sim.apply(*create(stateful_set("web")))
+            watch = Watch(server, object_target(1, "sts", "web", "default"))
+            watch.wait_synced(LIMIT_S)
+            update = watch.updates["StatefulSet", "web"]
+            self.assertEqual(status_name(update), "IN_PROGRESS")
+            self.assertIn("its Pods may not be read", update.message)
+            watch.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
