@@ -79,18 +79,6 @@ static void explain_connect(const char *where, CURL *easy, struct ks_error *err)
         (void)ks_fail(err, KS_RC_IO, "%s: cannot connect", where);
 }
 
-/* A server that demands a certificate refuses it when the handshake is over already (TLS 1.3): its
- * alert may arrive as a mere reset. */
-static void explain_reset(const struct ks_http *http, bool is_before_head, const char *text,
-                          struct ks_error *err)
-{
-    (void)ks_fail(err, KS_RC_IO, "%s: the connection was lost %s (%s)%s", http->where,
-                  is_before_head ? "before an answer came" : "in the middle of the answer", text,
-                  is_before_head && http->cert_pem
-                      ? "; if it stays so, check that the client certificate has not expired"
-                      : "");
-}
-
 /* Where nobody answers when a proxy is in between; its URL without the credentials in it. */
 static const char *where_of_connect(const struct ks_http *http, struct ks_error *room)
 {
@@ -107,6 +95,33 @@ static const char *where_of_connect(const struct ks_http *http, struct ks_error 
     return room->msg;
 }
 
+/* A server that demands a certificate refuses it when the handshake is over already (TLS 1.3): its
+ * alert may arrive as a mere reset. */
+static void explain_reset(const struct ks_http *http, bool is_before_head, const char *text,
+                          struct ks_error *err)
+{
+    (void)ks_fail(err, KS_RC_IO, "%s: the connection was lost %s (%s)%s", http->where,
+                  is_before_head ? "before an answer came" : "in the middle of the answer", text,
+                  is_before_head && http->cert_pem
+                      ? "; if it stays so, check that the client certificate has not expired"
+                      : "");
+}
+
+/* Whether the proxy answered the CONNECT with something else than a tunnel. */
+static bool explain_tunnel(const struct ks_http *http, CURL *easy, struct ks_error *err)
+{
+    struct ks_error room;
+    long status = 0;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status); /* stays 0 */
+    if (!http->proxy_url[0] || status < 300)
+        return false;
+    (void)ks_fail(err, KS_RC_IO,
+                  "%s refuses to connect to it (HTTP %ld); check proxy-url and its credentials",
+                  where_of_connect(http, &room), status);
+    return true;
+}
+
 /* Codes with a sentence of our own; other codes get libcurl's. */
 static bool explain_known(const struct ks_http *http, CURL *easy, CURLcode code, const char *text,
                           struct ks_http_result *out)
@@ -115,6 +130,8 @@ static bool explain_known(const struct ks_http *http, CURL *easy, CURLcode code,
     struct ks_error *err = &out->error;
     struct ks_error room;
 
+    if (explain_tunnel(http, easy, err))
+        return true;
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         (void)ks_fail(err, KS_RC_IO,
                       "%s: the name cannot be resolved; check the server's address "
