@@ -342,8 +342,8 @@ static ks_rc excuse_blindness(const struct ks_brood *b, struct ks_shown *out, st
 }
 
 /* *next_ms: when it is to be put together again; 0: when something happens. */
-static ks_rc put_together(const struct ks_parent *p, struct ks_shown *out, struct ks_buf *text,
-                          int64_t *next_ms)
+static ks_rc decide(const struct ks_parent *p, struct ks_shown *out, struct ks_buf *text,
+                    int64_t *next_ms)
 {
     const struct ks_status_kind kind = kind_of(p->first);
     const struct ks_brood *blind = find_blind(p);
@@ -365,6 +365,17 @@ static ks_rc put_together(const struct ks_parent *p, struct ks_shown *out, struc
     if (session_of(p)->profile == KS_PROFILE_KSTATUS)
         return count_failed(p, out, text);
     return blame_child(p, now_ms, out, text, next_ms);
+}
+
+static ks_rc put_together(const struct ks_parent *p, struct ks_shown *out, struct ks_buf *text,
+                          int64_t *next_ms)
+{
+    ks_rc rc = decide(p, out, text, next_ms);
+    const struct ks_child *failure = rc ? NULL : find_failure(p);
+
+    if (failure)
+        ks_family_explain(failure->family, out);
+    return rc;
 }
 
 static void arm(struct ks_parent *p, int64_t next_ms)
@@ -498,12 +509,18 @@ bool ks_parents_hold(const struct ks_session *s, ks_target_bits bits)
 
 bool ks_parents_settle(struct ks_session *s)
 {
-    ks_target_bits waiting = waiting_targets(s);
+    ks_target_bits awaiting = 0;
 
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        if (s->pursuits[i].awaits_children)
+            awaiting |= ks_pursuit_bit(&s->pursuits[i]);
+    }
+    if (awaiting) /* seldom: and the parents are looked through then */
+        awaiting &= ~waiting_targets(s);
     for (size_t i = 0; i < s->pursuit_count; i++) {
         struct ks_pursuit *p = &s->pursuits[i];
 
-        if (!p->awaits_children || (waiting & ks_pursuit_bit(p)))
+        if (!(awaiting & ks_pursuit_bit(p)))
             continue;
         p->awaits_children = false;
         if (!ks_session_settle(s, p))

@@ -61,7 +61,10 @@ struct ks_session_config {
     int64_t first_answer_ms; /* 30 000: a target not synced by then answers Unknown and goes on
                                 trying */
     ks_profile profile;
-    uint32_t generated_depth; /* levels of generated objects that are told of too */
+    /* Levels of generated objects (ReplicaSets, Jobs, Pods) that are told of too, as updates with
+     * an owner, after the object at the top. They are in no counts and not in the aggregate; when
+     * the object at the top goes, they are REMOVED. */
+    uint32_t generated_depth;
     bool include_causes;
 };
 
