@@ -161,6 +161,8 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     if (d.fails && !d.since_wall_ms)
         d.since_wall_ms = c->digest.since_wall_ms ? c->digest.since_wall_ms : r->at_wall_ms;
     if (d.fails || s->generated_depth > 0) {
+        if (!ks_session_explain(s, kind, r->json, &shown, NULL))
+            return false;
         d.shown = ks_shown_dup(&shown);
         if (!d.shown)
             return ks_session_fail_nomem(s);

@@ -205,6 +205,10 @@ struct ks_parent *ks_family_parent(const struct ks_family *f, unsigned *levels);
 const struct ks_child *ks_family_first_failure(const struct ks_family *f);
 uint64_t ks_revision_hash(struct ks_str text);
 
+/* explain.c: adds the causes of failing members to those of their owner, which may not lie in the
+ * session's set. */
+void ks_family_explain(const struct ks_family *f, struct ks_shown *out);
+
 /* child.c */
 KS_MUST_USE bool ks_child_see(struct ks_brood *b, struct ks_record *record,
                               struct ks_json_value json);

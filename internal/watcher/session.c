@@ -55,6 +55,7 @@ static void set_state(struct ks_session *s, ks_session_state to)
 
 static void session_destroy(struct ks_session *s)
 {
+    ks_free(s->causes);
     ks_free(s->pursuits);
     ks_free(s->text);
     ks_free(s);
@@ -326,6 +327,11 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
 static ks_rc session_start(struct ks_session *s, const struct ks_session_config *config,
                            struct ks_error *err)
 {
+    if (config->include_causes) {
+        s->causes = ks_alloc0(sizeof(*s->causes));
+        if (!s->causes)
+            return ks_fail(err, KS_RC_NOMEM, "no memory for the causes of a session");
+    }
     if (!copy_targets(s, config->targets, config->target_count))
         return ks_fail(err, KS_RC_NOMEM, "no memory for a session of %zu targets",
                        config->target_count);

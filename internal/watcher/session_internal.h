@@ -174,6 +174,7 @@ struct ks_session {
     size_t max_objects;
     int64_t first_answer_ms;
     ks_profile profile;
+    struct ks_causes *causes; /* to work in; NULL: none are wanted */
     uint32_t generated_depth;
     size_t object_count;
     struct ks_list kinds;
@@ -276,6 +277,11 @@ KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
 /* The object itself has not changed, but what is known of its children has. */
 KS_MUST_USE bool ks_object_reconsider(struct ks_session *s, struct ks_object *o,
                                       const struct ks_sighting *seen);
+/* Gives the states (later may be NULL) the causes that the object shows, if causes are wanted;
+ * they are borrowed until the next call. */
+KS_MUST_USE bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
+                                    struct ks_json_value json, struct ks_shown *now,
+                                    struct ks_shown *later);
 /* The part of an update that says how an object is. */
 void ks_update_of(const struct ks_shown *shown, struct ks_update *out);
 KS_MUST_USE bool ks_text_set(struct ks_text *t, struct ks_str s);

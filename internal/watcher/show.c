@@ -65,6 +65,8 @@ void ks_update_of(const struct ks_shown *shown, struct ks_update *out)
         .ready_count = shown->ready_count,
         .error_rc = shown->error_rc,
         .error_message = shown->error_message,
+        .causes = shown->causes,
+        .cause_count = shown->cause_count,
     };
 }
 

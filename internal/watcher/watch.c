@@ -126,6 +126,8 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         seen.later = &later_shown;
         seen.later_wall_ms = verdict.recheck_at_ms;
     }
+    if (!ks_session_explain(s, &kind, json, &now_shown, seen.later ? &later_shown : NULL))
+        return false;
     sight.seen = &seen;
     if (w->selecting)
         select_object(w, first);

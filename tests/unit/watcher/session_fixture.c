@@ -59,6 +59,22 @@ static void fill_slot(struct fixture *f, void **slot, const struct ks_object_id 
     fail_msg("too many slots");
 }
 
+static void note_causes(struct fixture *f, const struct ks_update *u)
+{
+    size_t len = 0;
+
+    f->last_causes[0] = '\0';
+    for (size_t i = 0; i < u->cause_count; i++) {
+        int more =
+            snprintf(f->last_causes + len, sizeof(f->last_causes) - len, "%s%s %.*s/%.*s",
+                     i ? ", " : "", ks_cause_code_text(u->causes[i].code),
+                     KS_STR_ARGS(u->causes[i].source.kind), KS_STR_ARGS(u->causes[i].source.name));
+
+        assert_true(more > 0 && (size_t)more < sizeof(f->last_causes) - len);
+        len += (size_t)more;
+    }
+}
+
 static void say_update(struct fixture *f, const struct ks_event *event)
 {
     const struct ks_update *u = &event->update;
@@ -67,6 +83,7 @@ static void say_update(struct fixture *f, const struct ks_event *event)
         fill_slot(f, event->sink_slot, &u->object);
     f->last = *u;
     (void)snprintf(f->last_message, sizeof(f->last_message), "%.*s", KS_STR_ARGS(u->message));
+    note_causes(f, u);
     say_object(f, &u->object);
     say(f, "%s%s", u->object.uid.len ? " " : "", ks_status_text(u->status));
     if (u->previous_status)

@@ -42,6 +42,7 @@ struct fixture {
     bool has_failed;
     struct ks_update last; /* its views are dead; its numbers are not */
     char last_message[512];
+    char last_causes[512]; /* "CODE Kind/name, CODE Kind/name" */
 };
 
 /* Serves pods, deployments, configmaps and nodes. */
