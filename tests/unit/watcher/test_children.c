@@ -317,6 +317,84 @@ static void children_are_told_as_deep_as_asked(void **state)
     fixture_fini(&f);
 }
 
+static void beyond_some_namespaces_all_are_watched_at_once(void **state)
+{
+    struct ks_target targets[20];
+    char names[20][16];
+    char informer[64];
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_KSTATUS);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "n%02u", i);
+        targets[i] = target_object(i + 1, "statefulsets", names[i], "web");
+    }
+    fixture_open(&f, targets, 20);
+    for (unsigned i = 0; i < 20; i++) {
+        char json[1024];
+
+        (void)snprintf(json, sizeof(json),
+                       "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"web\",\"uid\":\"u%u\","
+                       "\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":1}}",
+                       names[i], i);
+        (void)snprintf(informer, sizeof(informer), "statefulsets@%s/web", names[i]);
+        fake_put(fake_find(informer), json);
+    }
+    fixture_run(&f);
+    assert_non_null(fake_find("pods@n15"));
+    assert_null(fake_find("pods@n16"));
+    assert_non_null(fake_find("pods"));
+    fixture_fini(&f);
+}
+
+static const char *cron_job(unsigned version)
+{
+    (void)snprintf(text, sizeof(text),
+                   "{\"metadata\":{\"namespace\":\"demo\",\"name\":\"tick\",\"uid\":\"c1\","
+                   "\"resourceVersion\":\"%u\"},\"spec\":{},\"status\":{\"lastScheduleTime\":"
+                   "\"2026-09-21T14:00:00Z\"}}",
+                   version);
+    return text;
+}
+
+static const char *job(const char *name, const char *created, const char *condition)
+{
+    (void)snprintf(text, sizeof(text),
+                   "{\"metadata\":{\"namespace\":\"demo\",\"name\":\"%s\",\"uid\":\"%s\","
+                   "\"resourceVersion\":\"1\",\"creationTimestamp\":\"%s\",\"ownerReferences\":[{"
+                   "\"kind\":\"CronJob\",\"uid\":\"c1\",\"controller\":true}]},\"spec\":{},"
+                   "\"status\":{\"conditions\":[{\"type\":\"%s\",\"status\":\"True\",\"reason\":"
+                   "\"BackoffLimitExceeded\"}]}}",
+                   name, name, created, condition);
+    return text;
+}
+
+static void the_newest_job_decides_for_its_cron_job(void **state)
+{
+    const struct ks_target targets[] = {target_object(1, "cronjobs", "demo", "tick")};
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_STRICT);
+    fake_serve("batch", "v1", "CronJob", "cronjobs", true);
+    fake_serve("batch", "v1", "Job", "jobs", true);
+    fixture_open(&f, targets, 1);
+    fake_put(fake_find("cronjobs@demo/tick"), cron_job(1));
+    fake_synced(fake_find("cronjobs@demo/tick"));
+    fixture_run(&f);
+    fake_synced(fake_find("jobs@demo"));
+    fixture_expect(&f, "1 LISTING\n1 SYNCED\nCronJob demo/tick c1 Failed LastRunFailed [1]\n"
+                       "SYNCED Failed 1\n");
+    fake_put(fake_find("jobs@demo"), job("a", "2026-09-21T13:00:00Z", "Failed"));
+    fixture_expect(&f, "CronJob demo/tick c1 Failed<-Failed BackoffLimitExceeded [1]\n");
+    fake_put(fake_find("jobs@demo"), job("b", "2026-09-21T14:00:00Z", "Complete"));
+    fixture_expect(&f, "CronJob demo/tick c1 Current<-Failed [1]\n");
+    fake_gone(fake_find("jobs@demo"), "demo", "b", KS_GONE_SEEN);
+    fixture_expect(&f, "CronJob demo/tick c1 Failed<-Current BackoffLimitExceeded [1]\n");
+    fixture_fini(&f);
+}
+
 static void the_sink_may_end_it_at_any_word(void **state)
 {
     struct fixture f;
@@ -399,6 +477,8 @@ int main(void)
         cmocka_unit_test(strict_gives_a_failed_pod_of_the_new_revision_a_grace),
         cmocka_unit_test(strict_looks_at_the_newest_replica_set),
         cmocka_unit_test(children_are_told_as_deep_as_asked),
+        cmocka_unit_test(beyond_some_namespaces_all_are_watched_at_once),
+        cmocka_unit_test(the_newest_job_decides_for_its_cron_job),
         cmocka_unit_test(the_sink_may_end_it_at_any_word),
         cmocka_unit_test(it_survives_the_lack_of_memory),
     };
