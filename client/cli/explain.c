@@ -78,6 +78,16 @@ static const char *const basis_texts[] = {
     [KS_BASIS_ASSUMED] = "nothing: assumed, as nothing contradicts it",
 };
 
+/* As the API has them. */
+static const char *const basis_names[] = {
+    [KS_BASIS_UNSPECIFIED] = "STATUS_BASIS_UNSPECIFIED",
+    [KS_BASIS_KIND_RULE] = "STATUS_BASIS_KIND_RULE",
+    [KS_BASIS_STANDARD_CONDITION] = "STATUS_BASIS_STANDARD_CONDITION",
+    [KS_BASIS_CUSTOM_RULE] = "STATUS_BASIS_CUSTOM_RULE",
+    [KS_BASIS_GENERATION_ONLY] = "STATUS_BASIS_GENERATION_ONLY",
+    [KS_BASIS_ASSUMED] = "STATUS_BASIS_ASSUMED",
+};
+
 typedef ks_rc (*field_fn)(struct ks_buf *out, const char *path, struct ks_json_value value);
 
 /* Calls fn for each field to be shown; value may be absent. */
@@ -489,7 +499,7 @@ static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
 {
     const struct ks_verdict *v = &j->verdict;
     char time[KS_RFC3339_MAX];
-    ks_rc rc = ks_judge_append_member(out, "basis", ks_str_from(basis_texts[v->basis]));
+    ks_rc rc = ks_judge_append_member(out, "basis", ks_str_from(basis_names[v->basis]));
 
     if (!rc && v->has_progress)
         rc = ks_buf_appendf(

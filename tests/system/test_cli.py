@@ -558,6 +558,7 @@ class Computing(unittest.TestCase):
         self.assertEqual([a.get("status") for a in answers], ["InProgress", "Failed", "Current", None])
         self.assertEqual(answers[0]["fields"]["status.availableReplicas"], 1)
         self.assertIsNone(answers[0]["fields"]["spec.paused"])
+        self.assertEqual(answers[0]["basis"], "STATUS_BASIS_KIND_RULE")
         self.assertEqual(answers[0]["progress"], {"readyCount": 1, "desiredCount": 3})
         self.assertEqual(answers[1]["causes"][0]["exitCode"], 3)
         self.assertTrue(answers[1]["causes"][0]["suggestion"])
