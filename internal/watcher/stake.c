@@ -61,7 +61,7 @@ bool ks_stake_show(struct ks_session *s, struct ks_object *o, unsigned index)
     return ks_object_reshow(s, o, &o->stake->outlooks[o->stake->of_case[index]]);
 }
 
-static ks_rc judge_at(const struct ks_session *s, struct ks_json_value object,
+static ks_rc judge_at(struct ks_session *s, struct ks_json_value object,
                       const struct ks_status_context *context, int64_t at_wall_ms,
                       struct ks_shown **out, int64_t *out_recheck_ms)
 {
@@ -73,6 +73,8 @@ static ks_rc judge_at(const struct ks_session *s, struct ks_json_value object,
     if (rc == KS_RC_NOMEM)
         return rc;
     ks_shown_from_verdict(&verdict, rc, &err, &shown);
+    if (!ks_session_explain(s, context->kind, object, &shown, NULL))
+        return KS_RC_NOMEM;
     *out = ks_shown_dup(&shown);
     if (!*out)
         return KS_RC_NOMEM;
@@ -80,7 +82,7 @@ static ks_rc judge_at(const struct ks_session *s, struct ks_json_value object,
     return KS_RC_OK;
 }
 
-static ks_rc outlook_make(const struct ks_session *s, struct ks_json_value object,
+static ks_rc outlook_make(struct ks_session *s, struct ks_json_value object,
                           const struct ks_status_context *context, struct ks_outlook *out)
 {
     struct ks_outlook made = {0};
@@ -116,8 +118,8 @@ static uint8_t keep(struct ks_stake *stake, struct ks_outlook *made)
     return (uint8_t)stake->kept++;
 }
 
-static ks_rc stake_make(const struct ks_session *s, struct ks_object *o,
-                        struct ks_json_value object, const struct ks_stake_cases *cases)
+static ks_rc stake_make(struct ks_session *s, struct ks_object *o, struct ks_json_value object,
+                        const struct ks_stake_cases *cases)
 {
     struct ks_str class_name = ks_json_lenient_str(object, "spec.storageClassName", "");
     KS_CLEANUP(stake_freep) struct ks_stake *stake = NULL;

@@ -240,6 +240,7 @@ static void a_class_tells_that_a_claim_waits(void **state)
     fake_serve("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true);
     fake_serve("storage.k8s.io", "v1", "StorageClass", "storageclasses", false);
     f.config.profile = KS_PROFILE_STRICT;
+    f.config.include_causes = true;
     fixture_open(&f, &target, 1);
     fake_put(fake_find("storageclasses"), storage_class("WaitForFirstConsumer", 1));
     fake_synced(fake_find("storageclasses"));
@@ -248,6 +249,7 @@ static void a_class_tells_that_a_claim_waits(void **state)
                        "[1]\n");
     fake_put(fake_find("storageclasses"), storage_class("Immediate", 2));
     fixture_expect(&f, "PersistentVolumeClaim demo/a u1 InProgress<-Current NotBound [1]\n");
+    assert_string_equal(f.last_causes, "VOLUME_NOT_BOUND PersistentVolumeClaim/a");
     fake_put(fake_find("storageclasses"), storage_class("WaitForFirstConsumer", 3));
     fixture_skip(&f);
     fake_gone(fake_find("storageclasses"), "", "late", KS_GONE_SEEN);
