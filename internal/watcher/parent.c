@@ -62,8 +62,9 @@ static uint8_t chain_of(const struct ks_session *s, const struct ks_status_kind 
 
     /* A child that is told of is told with what its own children make of it. */
     if (s->generated_depth && needed < s->generated_depth + 1)
-        needed =
-            s->generated_depth < KS_CHILD_LEVELS_MAX ? s->generated_depth + 1 : KS_CHILD_LEVELS_MAX;
+        needed = s->generated_depth + 1;
+    if (s->causes) /* they lie in the Pods mostly */
+        needed = KS_CHILD_LEVELS_MAX;
     while (member && count < needed && count < KS_CHILD_LEVELS_MAX &&
            ks_child_kind_find(member, &chain[count])) {
         count++;

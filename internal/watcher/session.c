@@ -311,7 +311,8 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
     s->first_answer_ms =
         config->first_answer_ms ? config->first_answer_ms : FIRST_ANSWER_MS_DEFAULT;
     s->profile = config->profile;
-    s->generated_depth = config->generated_depth;
+    s->generated_depth = config->generated_depth < KS_CHILD_LEVELS_MAX ? config->generated_depth
+                                                                       : KS_CHILD_LEVELS_MAX;
     s->backoff = KS_BACKOFF_DEFAULT;
     s->backoff.cap_ms = RETRY_CAP_MS;
     ks_list_init(&s->kinds);

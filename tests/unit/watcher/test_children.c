@@ -395,6 +395,33 @@ static void the_newest_job_decides_for_its_cron_job(void **state)
     fixture_fini(&f);
 }
 
+static void causes_are_sought_in_the_pods(void **state)
+{
+    struct fixture f;
+    size_t own;
+
+    (void)state;
+    begin(&f, KS_PROFILE_KSTATUS);
+    f.config.include_causes = true;
+    fixture_open(&f, &deployment_target, 1);
+    fake_put(fake_find(DEPLOYMENT), deployment("d1", 1));
+    fake_synced(fake_find(DEPLOYMENT));
+    fixture_run(&f);
+    fake_synced(fake_find("pods@demo"));
+    fake_put(fake_find("replicasets@demo"), replica_set("web-b", "r2", 2));
+    fake_synced(fake_find("replicasets@demo"));
+    fixture_expect(&f, "1 LISTING\n1 SYNCED\nDeployment demo/web d1 InProgress LessAvailable [1]\n"
+                       "SYNCED InProgress 1\n");
+    own = f.last.cause_count;
+    fake_put(fake_find("pods@demo"), member("n-1", "p1", 1, "Crash", "r2", ""));
+    fixture_expect(&f, "Deployment demo/web d1 InProgress<-InProgress LessAvailable [1]\n");
+    assert_int_equal(f.last.cause_count, own + 1);
+    fake_put(fake_find("pods@demo"), member("n-1", "p1", 2, "Ready", "r2", ""));
+    fixture_expect(&f, "Deployment demo/web d1 InProgress<-InProgress LessAvailable [1]\n");
+    assert_int_equal(f.last.cause_count, own);
+    fixture_fini(&f);
+}
+
 static void the_sink_may_end_it_at_any_word(void **state)
 {
     struct fixture f;
@@ -479,6 +506,7 @@ int main(void)
         cmocka_unit_test(children_are_told_as_deep_as_asked),
         cmocka_unit_test(beyond_some_namespaces_all_are_watched_at_once),
         cmocka_unit_test(the_newest_job_decides_for_its_cron_job),
+        cmocka_unit_test(causes_are_sought_in_the_pods),
         cmocka_unit_test(the_sink_may_end_it_at_any_word),
         cmocka_unit_test(it_survives_the_lack_of_memory),
     };
