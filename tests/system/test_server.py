@@ -152,7 +152,7 @@ class Refusals(Bench):
         second = {"seconds": 1}
         options = {
             "heartbeat_interval": second, "min_update_interval": second, "resync_period": second, "generated_depth": 1,
-            "include_causes": True, "include_object": True, "summary_only": True, "blind": True,
+            "include_object": True, "summary_only": True, "blind": True,
             "scope_strategy": pb.SCOPE_STRATEGY_ROOT,
         }
         for name, value in options.items():
