@@ -45,6 +45,7 @@ enum {
 struct ks_rpc_request {
     ProtobufCMessage *message;
     ks_profile profile;
+    uint32_t generated_depth;
     bool include_causes;
     size_t target_count;
     struct ks_target targets[];
@@ -278,7 +279,7 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     check_duration(&at, "heartbeat_interval", o->heartbeat_interval);
     check_duration(&at, "min_update_interval", o->min_update_interval);
     check_duration(&at, "resync_period", o->resync_period);
-    check_flag(&at, "generated_depth", o->generated_depth != 0);
+    r->generated_depth = o->generated_depth;
     r->include_causes = o->include_causes;
     check_flag(&at, "include_object", o->include_object);
     check_flag(&at, "summary_only", o->summary_only);
@@ -475,6 +476,7 @@ void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_
 {
     config->targets = ks_rpc_request_targets(r, &config->target_count);
     config->profile = r->profile;
+    config->generated_depth = r->generated_depth;
     config->include_causes = r->include_causes;
 }
 

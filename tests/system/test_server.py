@@ -151,7 +151,7 @@ class Refusals(Bench):
         good = object_target(1, "cm", "x", "default")
         second = {"seconds": 1}
         options = {
-            "heartbeat_interval": second, "min_update_interval": second, "resync_period": second, "generated_depth": 1,
+            "heartbeat_interval": second, "min_update_interval": second, "resync_period": second,
             "include_object": True, "summary_only": True, "blind": True,
             "scope_strategy": pb.SCOPE_STRATEGY_ROOT,
         }

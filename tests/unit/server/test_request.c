@@ -205,6 +205,7 @@ static void options_reach_the_session(void **state)
     (void)state;
     setup(&f);
     f.options.profile = text("strict");
+    f.options.generated_depth = 2;
     f.options.include_causes = 1;
     pack(&f);
     assert_int_equal(decode(&f), KS_RC_OK);
@@ -212,6 +213,7 @@ static void options_reach_the_session(void **state)
     assert_int_equal(config.target_count, 2);
     assert_int_equal(config.targets[1].target_id, 2);
     assert_int_equal(config.profile, KS_PROFILE_STRICT);
+    assert_int_equal(config.generated_depth, 2);
     assert_true(config.include_causes);
     assert_int_equal(config.first_answer_ms, 7);
     teardown(&f);
@@ -268,7 +270,6 @@ static void refuses_what_comes_later(void **state)
     REFUSED(UNIMPLEMENTED, "options.min_update_interval",
             f.options.min_update_interval = &f.second);
     REFUSED(UNIMPLEMENTED, "options.resync_period", f.options.resync_period = &f.second);
-    REFUSED(UNIMPLEMENTED, "options.generated_depth", f.options.generated_depth = 1);
     REFUSED(UNIMPLEMENTED, "options.include_object", f.options.include_object = 1);
     REFUSED(UNIMPLEMENTED, "options.summary_only", f.options.summary_only = 1);
     REFUSED(UNIMPLEMENTED, "options.blind", f.options.blind = 1);
