@@ -65,14 +65,14 @@ static ks_rc append_json(struct ks_buf *out, const struct answers *answers)
     kstatus__v1__synced__init(&synced);
     kstatus__v1__event__init(&event);
     synced.counts = &counts;
-    synced.aggregate_status = answers->at[0]->aggregate_status;
     for (size_t i = 0; !rc && i < answers->count; i++) {
         const Kstatus__V1__GetResponse *answer = answers->at[i];
 
         rc = append_part(out, answer);
         ks_counts_add(&counts, answer->counts);
         synced.aggregate_status =
-            ks_aggregate_join(synced.aggregate_status, answer->aggregate_status);
+            i == 0 ? answer->aggregate_status
+                   : ks_aggregate_join(synced.aggregate_status, answer->aggregate_status);
     }
     event.event_case = KSTATUS__V1__EVENT__EVENT_SYNCED;
     event.synced = &synced;
