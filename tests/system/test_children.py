@@ -3,7 +3,7 @@
 
 import unittest
 
-from stream import Watch, object_target, status_name
+from stream import Watch, object_target, pb, status_name
 from harness import SLOW, Bench, Kstatusd, Kubesim, create, delete, patch_status, pod, pod_status, wait_for
 
 LIMIT_S = 10 * SLOW
@@ -52,6 +52,22 @@ class Children(Bench):
             watch.wait_status("web", "IN_PROGRESS", LIMIT_S)
         later = [r for r in self.sim.requests()[before:] if r["user_agent"].startswith("kstatusd")]
         self.assertEqual(later, [])
+
+    def test_generated_objects_are_told_with_their_owner(self):
+        self.sim.apply(*create(stateful_set("deep")))
+        watch = Watch(self.server, object_target(1, "sts", "deep", "default"), options=pb.WatchOptions(generated_depth=1))
+        self.addCleanup(watch.close)
+        watch.wait_synced(LIMIT_S)
+        self.assertEqual(watch.history[0].accepted.effective_options.generated_depth, 1)
+        uid = watch.updates["StatefulSet", "deep"].object.uid
+        self.sim.apply(*create(owned(pod("deep-0"), "StatefulSet", uid), pod("stranger")))
+        update = watch.wait_status("deep-0", "CURRENT", LIMIT_S)
+        self.assertEqual((update.owner.kind, update.owner.name, update.owner.uid), ("StatefulSet", "deep", uid))
+        self.assertEqual(list(update.target_ids), [1])
+        self.sim.apply(delete(pod("deep-0")))
+        watch.wait_status("deep-0", "NOT_FOUND", LIMIT_S)
+        self.assertNotIn(("Pod", "stranger"), watch.updates)
+        self.assertEqual(watch.synced.counts.in_progress, 1)
 
     def test_a_set_that_comes_again_has_its_own_pods(self):
         watch, uid = self.open_set("again")
