@@ -72,6 +72,7 @@ static void put_cause(struct ks_cause_block *block, size_t i, const struct ks_ca
     to->container = put_text(block, from->container);
     put_source(block, i, &from->source);
     to->restart_count = from->restart_count;
+    to->count = from->count;
     if (from->has_exit) {
         to->exit_case = KSTATUS__V1__CAUSE__EXIT_EXIT_CODE;
         to->exit_code = from->exit_code;

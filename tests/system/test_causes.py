@@ -31,6 +31,7 @@ class Causes(Bench):
         self.assertEqual(cause.code, "IMAGE_NOT_FOUND")
         self.assertEqual((cause.source.kind, cause.source.namespace, cause.source.name), ("Pod", "default", "puller"))
         self.assertEqual(cause.message, "ErrImagePull: docker.io/x:nope: not found")
+        self.assertEqual(cause.count, 1)
         self.assertTrue(cause.container and cause.suggestion.endswith("."))
         plain = self.watch(object_target(1, "pods", "puller", "default"), None)
         self.assertEqual(list(plain.updates["Pod", "puller"].causes), [])
