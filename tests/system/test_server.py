@@ -84,10 +84,9 @@ class Main(Bench):
     def test_get_keeps_the_deadline(self):
         self.sim.apply(hang("/api/v1/namespaces/silent/"))
         stub = pb_grpc.StatusServiceStub(self.channel)
-        with self.assertRaises(grpc.RpcError) as caught:
-            stub.Get(pb.GetRequest(targets=[object_target(1, "pod", "x", "silent")]), timeout=0.5)
-        self.assertEqual(caught.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
-        self.server.wait_metric("sessions", 0, 1)
+        answer = stub.Get(pb.GetRequest(targets=[object_target(1, "pod", "x", "silent")]), timeout=SLOW)
+        self.assertEqual([status_name(s) for s in answer.statuses], ["UNKNOWN"])
+        self.server.wait_metric("sessions", 0)
 
     def test_clients_are_independent(self):
         self.sim.apply(*create(config_map("shared")))
