@@ -227,6 +227,9 @@ static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
 static void on_bad_object(void *ctx, struct ks_record *record, struct ks_str ns KS_UNUSED,
                           struct ks_str name KS_UNUSED, const struct ks_error *err KS_UNUSED)
 {
+    struct ks_facts *f = ctx;
+
+    f->has_crd = true; /* it is there, and may become readable */
     if (record)
         on_gone(ctx, record, KS_GONE_SEEN);
 }

@@ -166,6 +166,24 @@ static void what_is_no_crd_is_let_be(void **state)
     fixture_fini(&f);
 }
 
+static void a_crd_that_cannot_be_read(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    open_widgets(&f, KS_PROFILE_STRICT);
+    fake_bad(fake_find(CRD), "", "widgets.example.com", "too large");
+    fake_limit(fake_find(CRD));
+    fake_synced(fake_find(CRD));
+    put_widget("a", 1, "");
+    fixture_expect(&f, "1 LISTING\nWidget demo/a u-a InProgress NotYetObserved [1]\n");
+    fake_put(fake_find(CRD), crd_without_status); /* it was made smaller */
+    fixture_expect(&f, "Widget demo/a u-a Current<-InProgress [1]\n");
+    fake_bad(fake_find(CRD), "", "widgets.example.com", "too large");
+    fixture_expect(&f, "Widget demo/a u-a InProgress<-Current NotYetObserved [1]\n");
+    fixture_fini(&f);
+}
+
 static void crds_that_are_not_served(void **state)
 {
     struct ks_target target = target_selector(1, "widgets", "demo", "");
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(strict_does_without_rights),
         cmocka_unit_test(strict_does_not_wait_for_ever),
         cmocka_unit_test(what_is_no_crd_is_let_be),
+        cmocka_unit_test(a_crd_that_cannot_be_read),
         cmocka_unit_test(crds_that_are_not_served),
         cmocka_unit_test(a_crd_is_watched_as_long_as_its_objects),
         cmocka_unit_test(siblings_tell_that_ready_is_written),
