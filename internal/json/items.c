@@ -11,7 +11,7 @@
  *   NOTHING   white space before the document, between items, after the end
  *   ENVELOPE  what stands outside items
  *   ITEM      the element in hand
- *   SKIPPED   the rest of an element that is over the limit
+ *   SKIPPED   the rest of an element that is over the limit; its beginning stays in item
  *
  * Invariants:
  *   1. What is handed out depends on the bytes alone, not on how they were cut.
@@ -131,17 +131,6 @@ static ks_rc append_envelope(struct ks_json_items *s, struct ks_str part, struct
     return rc;
 }
 
-/* head: the first max_item_bytes of the element in hand, which has more. */
-static ks_rc skip_element(struct ks_json_items *s, struct ks_str head, struct ks_error *err)
-{
-    ks_rc rc = s->on_skipped ? s->on_skipped(s->ctx, head) : KS_RC_OK;
-
-    s->skipped++;
-    s->sink = SINK_SKIPPED;
-    ks_buf_shrink(&s->item, 0);
-    return rc ? ks_fail(err, rc, "a list item was refused") : KS_RC_OK;
-}
-
 static ks_rc append_item(struct ks_json_items *s, struct ks_str part, struct ks_error *err)
 {
     size_t room = s->max_item_bytes - s->item.len;
@@ -149,7 +138,9 @@ static ks_rc append_item(struct ks_json_items *s, struct ks_str part, struct ks_
 
     if (rc)
         return ks_fail(err, rc, "no memory for a list item");
-    return part.len > room ? skip_element(s, ks_buf_str(&s->item), err) : KS_RC_OK;
+    if (part.len > room)
+        s->sink = SINK_SKIPPED;
+    return KS_RC_OK;
 }
 
 /* Gives [run, to) to the sink in force. */
@@ -188,29 +179,28 @@ static ks_rc malformed(struct ks_error *err, const char *what)
 static ks_rc finish_element(struct ks_json_items *s, const char *at, struct ks_error *err)
 {
     struct ks_str text = ks_str_make(s->run, (size_t)(at - s->run));
-    ks_rc rc;
+    ks_json_item_fn tell = s->on_item;
+    ks_rc rc = KS_RC_OK;
 
-    if (s->sink == SINK_ITEM && s->item.len > 0) {
+    if (s->item.len > 0) {
         rc = flush(s, at, err);
         if (rc)
             return rc;
         text = ks_buf_str(&s->item);
-    } else if (s->sink == SINK_ITEM && text.len > s->max_item_bytes) {
-        rc = skip_element(s, ks_str_sub(text, 0, s->max_item_bytes), err);
-        if (rc)
-            return rc;
+    } else if (text.len > s->max_item_bytes) {
+        text = ks_str_sub(text, 0, s->max_item_bytes);
+        s->sink = SINK_SKIPPED;
     }
     s->run = at;
     if (s->sink == SINK_SKIPPED) {
-        s->sink = SINK_NOTHING;
-        return KS_RC_OK;
+        s->skipped++;
+        tell = s->on_skipped;
     }
     s->sink = SINK_NOTHING;
-    rc = s->on_item(s->ctx, ks_str_trim(text));
+    if (tell)
+        rc = tell(s->ctx, ks_str_trim(text));
     ks_buf_shrink(&s->item, KEEP_ITEM_BYTES);
-    if (rc)
-        return ks_fail(err, rc, "a list item was refused");
-    return KS_RC_OK;
+    return rc ? ks_fail(err, rc, "a list item was refused") : KS_RC_OK;
 }
 
 static ks_rc open_items(struct ks_json_items *s, const char *at, struct ks_error *err)
