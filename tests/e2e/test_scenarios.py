@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "tests/cluster")]
 
 import cluster as control_plane  # noqa: E402
 import harness  # noqa: E402
+import stream as streams  # noqa: E402
 import troubles_support as troubles  # noqa: E402
 from troubles_support import CRDS, GROUP, NAMESPACE, TROUBLES  # noqa: E402
 
@@ -143,9 +144,10 @@ class Troubles(unittest.TestCase):
         for trouble in TROUBLES:
             for profile, watch in self.watches.items():
                 with self.subTest(trouble=trouble.name, profile=profile):
-                    status, reason = getattr(trouble, profile)
-                    update = watch.wait_newest(trouble.target.partition("/")[2], status, reason, LIMIT_S)
-                    print(f"{trouble.name:36} {profile:8} {status} {update.reason}: {update.message}", file=sys.stderr)
+                    update = watch.wait_trouble(trouble, profile, LIMIT_S)
+                    causes = ", ".join(cause.code for cause in update.causes)
+                    print(f"{trouble.name:36} {profile:8} {streams.status_name(update)} {update.reason}: {update.message}"
+                          f"{' <- ' + causes if causes else ''}", file=sys.stderr)
 
     def test_the_cause_is_explained(self):
         for trouble in TROUBLES:

@@ -20,8 +20,7 @@ class Troubles(unittest.TestCase):
                 watch.wait_synced(LIMIT_S)
                 for trouble in TROUBLES:
                     with self.subTest(trouble=trouble.name, profile=profile):
-                        status, reason = getattr(trouble, profile)
-                        watch.wait_newest(trouble.target.partition("/")[2], status, reason, LIMIT_S)
+                        watch.wait_trouble(trouble, profile, LIMIT_S)
 
 
 if __name__ == "__main__":

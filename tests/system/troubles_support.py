@@ -75,6 +75,11 @@ class Trouble(typing.NamedTuple):
     is_deleted: bool = False
     cause: str = ""               # the first cause's code, as `kstatus compute --explain` tells it
     explained: str = ""           # the object that has it: the target, or this one
+    told: str = ""                # the first cause as the server tells it, which sees Pods and Events, where it is another
+
+    def first_cause(self, status):
+        """What the first cause told with a status must be; empty: there need be none."""
+        return "" if status == "CURRENT" else self.told or self.cause
 
 
 TROUBLES = (
@@ -117,7 +122,7 @@ TROUBLES = (
             ("FAILED", "JobFailed"), ("FAILED", "BackoffLimitExceeded"),
             {"phase": "Failed", "containerStatuses": [dict(waiting("", ""), state={"terminated": dict(
                 OUT_OF_MEMORY, exitCode=1, reason="Error")})]},
-            cause="BACKOFF_LIMIT_EXCEEDED"),
+            cause="BACKOFF_LIMIT_EXCEEDED", told="CONTAINER_FAILED|BACKOFF_LIMIT_EXCEEDED"),
     Trouble("autoscaler without metrics", "horizontalpodautoscalers.autoscaling/scaler",
             ({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaler"},
               "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "none"}}},),
@@ -145,14 +150,22 @@ class Watch(streams.Watch):
             resource, _, name = trouble.target.partition("/")
             namespace = "" if trouble.name == "definition" else NAMESPACE
             targets.append(streams.object_target(number, resource, name, namespace))
-        super().__init__(server, *targets, options=streams.pb.WatchOptions(profile=profile))
+        super().__init__(server, *targets, options=streams.pb.WatchOptions(profile=profile, include_causes=True))
 
-    def wait_newest(self, name, status, reasons, limit_s):
-        """Until the newest state of a name is that; reasons: one of several, with | between."""
+    def wait_newest(self, name, status, reasons, limit_s, cause=""):
+        """Until the newest state of a name is that, with this cause first; reasons and causes: one of several, with |
+        between."""
+        def is_it(update):
+            first = update.causes[0].code if update.causes else None
+            return (streams.status_name(update) == status and update.reason in reasons.split("|")
+                    and (not cause or first in cause.split("|")))
+
         def find():
-            for (_, has), update in self.updates.items():
-                if has == name and streams.status_name(update) == status and update.reason in reasons.split("|"):
-                    return update
-            return None
+            newest = [update for (_, has), update in self.updates.items() if has == name]
+            return newest[0] if newest and is_it(newest[0]) else None
 
-        return self.wait(f"{name} to be {status} {reasons}", find, limit_s)
+        return self.wait(f"{name} to be {status} {reasons} for {cause or 'any cause'}", find, limit_s)
+
+    def wait_trouble(self, trouble, profile, limit_s):
+        status, reasons = getattr(trouble, profile)
+        return self.wait_newest(trouble.target.partition("/")[2], status, reasons, limit_s, trouble.first_cause(status))
