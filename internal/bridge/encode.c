@@ -238,21 +238,34 @@ static ks_rc encode_target_change(const struct ks_target_change *change, struct 
     return pack(&m.base, KS_PACKET_TARGET_CHANGE, out, err);
 }
 
+static void set_counts(Kstatus__V1__Counts *to, const struct ks_counts *from)
+{
+    const uint32_t *n = from->by_status;
+
+    kstatus__v1__counts__init(to);
+    to->in_progress = n[KS_STATUS_IN_PROGRESS];
+    to->failed = n[KS_STATUS_FAILED];
+    to->current = n[KS_STATUS_CURRENT];
+    to->terminating = n[KS_STATUS_TERMINATING];
+    to->not_found = n[KS_STATUS_NOT_FOUND];
+    to->unknown = n[KS_STATUS_UNKNOWN];
+}
+
+static void set_duration(Google__Protobuf__Duration *to, int64_t ms)
+{
+    google__protobuf__duration__init(to);
+    to->seconds = ms / 1000;
+    to->nanos = (int32_t)(ms % 1000) * 1000000;
+}
+
 static ks_rc encode_synced(const struct ks_synced *synced, struct ks_packet **out,
                            struct ks_error *err)
 {
     Kstatus__V1__Synced m;
     Kstatus__V1__Counts counts;
-    const uint32_t *n = synced->counts.by_status;
 
     kstatus__v1__synced__init(&m);
-    kstatus__v1__counts__init(&counts);
-    counts.in_progress = n[KS_STATUS_IN_PROGRESS];
-    counts.failed = n[KS_STATUS_FAILED];
-    counts.current = n[KS_STATUS_CURRENT];
-    counts.terminating = n[KS_STATUS_TERMINATING];
-    counts.not_found = n[KS_STATUS_NOT_FOUND];
-    counts.unknown = n[KS_STATUS_UNKNOWN];
+    set_counts(&counts, &synced->counts);
     m.counts = &counts;
     m.aggregate_status = (Kstatus__V1__ReconcileStatus)synced->aggregate;
     return pack(&m.base, KS_PACKET_SYNCED, out, err);
@@ -298,6 +311,7 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
 {
     Kstatus__V1__Accepted m;
     Kstatus__V1__WatchOptions options;
+    Google__Protobuf__Duration heartbeat;
     struct pool pool = {.used = 0};
 
     kstatus__v1__accepted__init(&m);
@@ -307,8 +321,29 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     options.profile = pool_name(&pool, ks_str_from(accepted->profile));
     options.generated_depth = accepted->generated_depth;
     options.include_causes = accepted->include_causes;
+    if (accepted->heartbeat_ms) {
+        set_duration(&heartbeat, accepted->heartbeat_ms);
+        options.heartbeat_interval = &heartbeat;
+    }
     m.effective_options = &options;
     return pack(&m.base, KS_PACKET_ACCEPTED, out, err);
+}
+
+ks_rc ks_encode_heartbeat(const struct ks_heartbeat *heartbeat, struct ks_packet **out,
+                          struct ks_error *err)
+{
+    Kstatus__V1__Heartbeat m;
+    Kstatus__V1__Counts counts;
+    Google__Protobuf__Duration staleness;
+
+    kstatus__v1__heartbeat__init(&m);
+    set_counts(&counts, &heartbeat->tally.counts);
+    set_duration(&staleness, heartbeat->staleness_ms);
+    m.coalesced_count = heartbeat->coalesced_total;
+    m.staleness = &staleness;
+    m.counts = &counts;
+    m.aggregate_status = (Kstatus__V1__ReconcileStatus)heartbeat->tally.aggregate;
+    return pack(&m.base, KS_PACKET_HEARTBEAT, out, err);
 }
 
 ks_rc ks_encode_draining(int64_t reconnect_after_ms, struct ks_packet **out, struct ks_error *err)
@@ -317,9 +352,7 @@ ks_rc ks_encode_draining(int64_t reconnect_after_ms, struct ks_packet **out, str
     Google__Protobuf__Duration after;
 
     kstatus__v1__draining__init(&m);
-    google__protobuf__duration__init(&after);
-    after.seconds = reconnect_after_ms / 1000;
-    after.nanos = (int32_t)(reconnect_after_ms % 1000) * 1000000;
+    set_duration(&after, reconnect_after_ms);
     m.reconnect_after = &after;
     return pack(&m.base, KS_PACKET_DRAINING, out, err);
 }

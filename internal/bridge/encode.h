@@ -27,9 +27,17 @@ struct ks_accepted {
     const char *profile;
     uint32_t generated_depth;
     bool include_causes;
+    int64_t heartbeat_ms; /* 0: none */
 };
 KS_MUST_USE ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,
                                      struct ks_error *err);
+struct ks_heartbeat {
+    uint64_t coalesced_total;
+    int64_t staleness_ms;
+    struct ks_synced tally;
+};
+KS_MUST_USE ks_rc ks_encode_heartbeat(const struct ks_heartbeat *heartbeat, struct ks_packet **out,
+                                      struct ks_error *err);
 KS_MUST_USE ks_rc ks_encode_draining(int64_t reconnect_after_ms, struct ks_packet **out,
                                      struct ks_error *err);
 

@@ -18,6 +18,8 @@
  */
 #include "bridge/feed.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "bridge/encode.h"
 
@@ -28,6 +30,12 @@ struct ks_feed {
     struct ks_feed_ops ops;
     void *ctx;
     enum { FEED_OPEN, FEED_FAILED } state;
+    const struct ks_clock *clock;
+    size_t doubtful_count;
+    struct {
+        uint32_t target_id;
+        int64_t since_ms;
+    } doubtful[KS_SESSION_MAX_TARGETS]; /* targets that are not synced, oldest first */
 };
 
 static void add_objects(struct ks_feed *feed, int64_t by)
@@ -74,6 +82,25 @@ static void feed_fail(struct ks_feed *feed, const struct ks_error *err)
     /* Careful: the feed may be gone here. */
 }
 
+static void note_target(struct ks_feed *feed, const struct ks_target_change *change)
+{
+    size_t at = 0;
+
+    while (at < feed->doubtful_count && feed->doubtful[at].target_id != change->target_id)
+        at++;
+    if (change->state == KS_TARGET_SYNCED) {
+        if (at == feed->doubtful_count)
+            return;
+        feed->doubtful_count--;
+        memmove(&feed->doubtful[at], &feed->doubtful[at + 1],
+                (feed->doubtful_count - at) * sizeof(feed->doubtful[0]));
+    } else if (at == feed->doubtful_count && at < KS_SESSION_MAX_TARGETS) {
+        feed->doubtful[at].target_id = change->target_id;
+        feed->doubtful[at].since_ms = feed->clock->mono_ms(feed->clock);
+        feed->doubtful_count++;
+    }
+}
+
 static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct ks_error *err)
 {
     struct ks_packet *packet = NULL;
@@ -95,6 +122,8 @@ static void on_event(void *ctx, const struct ks_event *event)
 
     if (feed->state == FEED_FAILED)
         return;
+    if (event->kind == KS_EVENT_TARGET_CHANGE)
+        note_target(feed, &event->target_change);
     if (deliver(feed, event, &err)) {
         feed_fail(feed, &err);
         return; /* the feed may be gone */
@@ -134,6 +163,7 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
         return ks_fail(err, KS_RC_NOMEM, "no memory for a stream's feed");
     feed->outbox = ks_outbox_ref(config->outbox);
     feed->stats = config->stats;
+    feed->clock = config->clock;
     feed->ops = *ops;
     feed->ctx = ctx;
     rc = ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
@@ -145,6 +175,27 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     (void)atomic_fetch_add_explicit(&feed->stats->sessions, 1, memory_order_relaxed);
     *out = feed;
     return KS_RC_OK;
+}
+
+void ks_feed_beat(struct ks_feed *feed)
+{
+    struct ks_heartbeat heartbeat = {0};
+    struct ks_outbox_stats stats;
+    struct ks_packet *packet = NULL;
+    ks_rc rc;
+
+    ks_outbox_get_stats(feed->outbox, &stats);
+    if (feed->state == FEED_FAILED || stats.waiting > 0)
+        return;
+    heartbeat.coalesced_total = stats.coalesced_total;
+    if (feed->doubtful_count > 0)
+        heartbeat.staleness_ms = feed->clock->mono_ms(feed->clock) - feed->doubtful[0].since_ms;
+    ks_session_tally(feed->session, &heartbeat.tally);
+    rc = ks_encode_heartbeat(&heartbeat, &packet, NULL);
+    if (rc == KS_RC_OK)
+        rc = ks_outbox_push(feed->outbox, packet);
+    (void)rc;                      /* without memory for it, the next one may come through */
+    (void)ks_packet_unref(packet); /* always NULL */
 }
 
 struct ks_feed *ks_feed_free(struct ks_feed *feed)

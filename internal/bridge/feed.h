@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include "watcher/session.h"
@@ -41,10 +42,14 @@ struct ks_feed_config {
     const struct ks_session_config *session;
     struct ks_outbox *outbox;
     struct ks_feed_stats *stats;
+    const struct ks_clock *clock;
 };
 
 KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops,
                               void *ctx, struct ks_feed **out, struct ks_error *err);
+/* A sign of life with the counts and the age of what is not confirmed; nothing when something waits
+ * for the client anyway: a slow one must not be sent what it will find stale. */
+void ks_feed_beat(struct ks_feed *feed);
 /* Ends the session and its informers. Returns NULL; NULL is allowed. */
 struct ks_feed *ks_feed_free(struct ks_feed *feed);
 

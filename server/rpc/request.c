@@ -34,6 +34,8 @@
 #define VIOLATIONS_MAX 8
 #define WORD_MAX 316 /* plural, version and group, each within its DNS limit */
 #define UID_MAX 128
+#define HEARTBEAT_MIN_MS 1000
+#define HEARTBEAT_MAX_MS 3600000
 #define DETAILS_MAX (16u << 10)
 
 enum {
@@ -44,9 +46,11 @@ enum {
 
 struct ks_rpc_request {
     ProtobufCMessage *message;
+    ks_rpc_request_kind kind;
     ks_profile profile;
     uint32_t generated_depth;
     bool include_causes;
+    int64_t heartbeat_ms;
     size_t target_count;
     struct ks_target targets[];
 };
@@ -261,6 +265,24 @@ static void check_duration(const struct place *at, const char *field,
         violate(at, BEYOND, field, "is not served yet");
 }
 
+/* What is out of bounds is brought within them: Accepted tells. */
+static void check_heartbeat(const struct place *at, const Google__Protobuf__Duration *d,
+                            struct ks_rpc_request *r)
+{
+    if (!d || (d->seconds == 0 && d->nanos == 0))
+        return;
+    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999)
+        violate(at, BAD, "heartbeat_interval", "is no positive duration");
+    else if (r->kind == KS_RPC_REQUEST_GET)
+        violate(at, BAD, "heartbeat_interval", "is for Watch only: a Get has one answer");
+    else if (d->seconds >= HEARTBEAT_MAX_MS / 1000)
+        r->heartbeat_ms = HEARTBEAT_MAX_MS;
+    else if (d->seconds < HEARTBEAT_MIN_MS / 1000)
+        r->heartbeat_ms = HEARTBEAT_MIN_MS;
+    else
+        r->heartbeat_ms = d->seconds * 1000 + d->nanos / 1000000;
+}
+
 static void check_flag(const struct place *at, const char *field, bool is_set)
 {
     if (is_set)
@@ -276,7 +298,7 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     if (!o)
         return;
     check_known(&at, &o->base);
-    check_duration(&at, "heartbeat_interval", o->heartbeat_interval);
+    check_heartbeat(&at, o->heartbeat_interval, r);
     check_duration(&at, "min_update_interval", o->min_update_interval);
     check_duration(&at, "resync_period", o->resync_period);
     r->generated_depth = o->generated_depth;
@@ -428,6 +450,7 @@ static ks_rc request_make(ks_rpc_request_kind kind, ProtobufCMessage *message,
         return refuse_memory(refusal);
     }
     r->message = message;
+    r->kind = kind;
     r->target_count = parts.n_targets;
     check_request(&checks, message, &parts, r);
     if (checks.counts[BAD] + checks.counts[BEYOND] > 0)
@@ -470,6 +493,11 @@ const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, s
 {
     *out_count = r->target_count;
     return r->targets;
+}
+
+int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r)
+{
+    return r->heartbeat_ms;
 }
 
 void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_config *config)

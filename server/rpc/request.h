@@ -36,6 +36,8 @@ void ks_refusal_fini(struct ks_refusal *r);
 KS_MUST_USE ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
                                         struct ks_rpc_request **out, struct ks_refusal *refusal);
 const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, size_t *out_count);
+/* 0: no heartbeats. */
+int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r);
 /* Sets what the client decides: targets, profile, and what else is to be told. */
 void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_config *config);
 /* Returns NULL; NULL is allowed. */

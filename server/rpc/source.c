@@ -21,6 +21,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "bridge/feed.h"
 
 #define MAX_OBJECTS 50000
@@ -44,7 +45,10 @@ struct ks_source {
     bool is_open;
     bool is_closing;
 
-    struct ks_feed *feed; /* kube thread */
+    /* kube thread */
+    struct ks_feed *feed;
+    int64_t heartbeat_ms; /* 0: none */
+    struct ks_timer heartbeat;
     struct ks_task open_task;
     struct ks_task close_task;
 
@@ -106,6 +110,14 @@ static void on_feed_failed(void *ctx, const struct ks_error *err)
     source_fail(ctx, err); /* the rpc thread answers with close, and that frees the feed */
 }
 
+static void on_heartbeat(struct ks_timer *timer)
+{
+    struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, heartbeat);
+
+    ks_timer_start(timer, s->heartbeat_ms);
+    ks_feed_beat(s->feed);
+}
+
 static void on_open(struct ks_task *task)
 {
     static const struct ks_feed_ops ops = {.on_synced = on_feed_synced,
@@ -120,12 +132,16 @@ static void on_open(struct ks_task *task)
         .session = &session,
         .outbox = s->outbox,
         .stats = ks_worker_feed_stats(s->worker),
+        .clock = &ks_clock_real,
     };
     struct ks_error err = {0};
 
     ks_rpc_request_configure(s->request, &session);
+    s->heartbeat_ms = ks_rpc_request_heartbeat_ms(s->request);
     if (ks_feed_new(&config, &ops, s, &s->feed, &err))
         source_fail(s, &err);
+    else if (s->heartbeat_ms)
+        ks_timer_start(&s->heartbeat, s->heartbeat_ms);
     s->request = ks_rpc_request_free(s->request);
 }
 
@@ -134,6 +150,7 @@ static void on_close(struct ks_task *task)
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, close_task);
     ks_rc rc = KS_RC_OK;
 
+    ks_timer_stop(&s->heartbeat);
     s->feed = ks_feed_free(s->feed);
     if (s->farewell)
         rc = ks_outbox_push(s->outbox, s->farewell);
@@ -163,6 +180,7 @@ ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq, const struct ks_
     s->ctx = ctx;
     ks_task_init(&s->open_task, on_open);
     ks_task_init(&s->close_task, on_close);
+    ks_timer_init(&s->heartbeat, ks_worker_loop(worker), on_heartbeat);
     ks_tag_init(&s->bell, on_bell);
     ks_tag_init(&s->closed, on_closed_tag);
     *out = s;

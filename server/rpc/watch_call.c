@@ -174,6 +174,7 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
     accepted.profile = ks_profile_text(config.profile);
     accepted.generated_depth = config.generated_depth;
     accepted.include_causes = config.include_causes;
+    accepted.heartbeat_ms = ks_rpc_request_heartbeat_ms(request);
     rc = ks_encode_accepted(&accepted, &packet, err);
     if (rc)
         return rc;

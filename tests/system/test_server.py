@@ -66,6 +66,21 @@ class Main(Bench):
         watch.wait_status("web", "NOT_FOUND", LIMIT_S)
         watch.close()
 
+    def test_heartbeats_come_while_nothing_happens(self):
+        self.sim.apply(*create(config_map("asleep")))
+        target = object_target(1, "cm", "asleep", "default")
+        watch = Watch(self.server, target, options=pb.WatchOptions(heartbeat_interval={"nanos": 1}))
+        beat = watch.wait("a second heartbeat", lambda: [
+            e.heartbeat for e in watch.history if e.HasField("heartbeat")][1:], LIMIT_S)[0]
+        self.assertEqual(watch.history[0].accepted.effective_options.heartbeat_interval.seconds, 1)
+        self.assertEqual((beat.counts.current, beat.staleness.ToMilliseconds()), (1, 0))
+        self.assertEqual(beat.aggregate_status, pb.RECONCILE_STATUS_CURRENT)
+        watch.close()
+        with self.assertRaises(grpc.RpcError) as caught:
+            pb_grpc.StatusServiceStub(self.channel).Get(
+                pb.GetRequest(targets=[target], options=pb.WatchOptions(heartbeat_interval={"seconds": 5})), timeout=LIMIT_S)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
     def test_get_answers_once(self):
         self.sim.apply(*create(pod("get-0", app="get"), pod("get-1", ready=False, app="get")))
         stub = pb_grpc.StatusServiceStub(self.channel)
@@ -150,7 +165,7 @@ class Refusals(Bench):
         good = object_target(1, "cm", "x", "default")
         second = {"seconds": 1}
         options = {
-            "heartbeat_interval": second, "min_update_interval": second, "resync_period": second,
+            "min_update_interval": second, "resync_period": second,
             "include_object": True, "summary_only": True, "blind": True,
             "scope_strategy": pb.SCOPE_STRATEGY_ROOT,
         }

@@ -57,6 +57,11 @@ size_t ks_session_object_count(const struct ks_session *s KS_UNUSED)
     return 0;
 }
 
+void ks_session_tally(const struct ks_session *s KS_UNUSED, struct ks_synced *out)
+{
+    *out = (struct ks_synced){.counts = {{[KS_STATUS_FAILED] = 2}}, .aggregate = KS_STATUS_FAILED};
+}
+
 void fake_update(unsigned object, const char *message)
 {
     const struct ks_event event = {
@@ -89,6 +94,16 @@ void fake_target_change(uint32_t id)
     const struct ks_event event = {
         .kind = KS_EVENT_TARGET_CHANGE,
         .target_change = {.target_id = id, .state = KS_TARGET_LISTING},
+    };
+
+    fake.ops->on_event(fake.ctx, &event);
+}
+
+void fake_target_synced(uint32_t id)
+{
+    const struct ks_event event = {
+        .kind = KS_EVENT_TARGET_CHANGE,
+        .target_change = {.target_id = id, .state = KS_TARGET_SYNCED},
     };
 
     fake.ops->on_event(fake.ctx, &event);

@@ -18,6 +18,7 @@ void fake_update(unsigned object, const char *message);
 void fake_forget(unsigned object);
 void fake_removed(unsigned object);
 void fake_target_change(uint32_t id);
+void fake_target_synced(uint32_t id);
 void fake_synced(void);
 void fake_failed(ks_rc rc, const char *message);
 

@@ -322,7 +322,8 @@ static void the_servers_own_messages_arrive(void **state)
                                          .server_version = "0.1.0",
                                          .profile = "strict",
                                          .generated_depth = 2,
-                                         .include_causes = true};
+                                         .include_causes = true,
+                                         .heartbeat_ms = 2500};
     struct ks_packet *p = NULL;
     Kstatus__V1__Accepted *a;
     Kstatus__V1__Draining *d;
@@ -336,6 +337,8 @@ static void the_servers_own_messages_arrive(void **state)
     assert_string_equal(a->effective_options->profile, "strict");
     assert_int_equal(a->effective_options->generated_depth, 2);
     assert_true(a->effective_options->include_causes);
+    assert_int_equal(a->effective_options->heartbeat_interval->seconds, 2);
+    assert_int_equal(a->effective_options->heartbeat_interval->nanos, 500000000);
     kstatus__v1__accepted__free_unpacked(a, NULL);
     p = ks_packet_unref(p);
 

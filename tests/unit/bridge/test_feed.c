@@ -22,6 +22,7 @@ struct fixture {
     struct ks_outbox *outbox;
     struct ks_feed *feed;
     struct ks_feed_stats stats;
+    struct ks_clock_test clock;
     unsigned rings;
     unsigned synced;
     ks_rc failed_rc;
@@ -63,6 +64,7 @@ static ks_rc open_feed(struct fixture *f, struct ks_error *err)
         .session = &session,
         .outbox = f->outbox,
         .stats = &f->stats,
+        .clock = &f->clock.clock,
     };
 
     return ks_feed_new(&config, &ops, f, &f->feed, err);
@@ -71,6 +73,7 @@ static ks_rc open_feed(struct fixture *f, struct ks_error *err)
 static void fixture_init(struct fixture *f, size_t max_control)
 {
     *f = (struct fixture){0};
+    ks_clock_test_init(&f->clock, 0);
     fake_session_refuse(NULL);
     assert_int_equal(ks_outbox_new(max_control, on_ring, f, &f->outbox, NULL), KS_RC_OK);
     assert_int_equal(open_feed(f, NULL), KS_RC_OK);
@@ -191,6 +194,7 @@ static void live(void *ctx)
     struct fixture f = {0};
 
     (void)ctx;
+    ks_clock_test_init(&f.clock, 0);
     fake_session_refuse(NULL);
     if (ks_outbox_new(10, on_ring, &f, &f.outbox, NULL))
         return;
@@ -198,6 +202,7 @@ static void live(void *ctx)
         fake_target_change(1);
         fake_update(0, "a");
         fake_synced();
+        ks_feed_beat(f.feed);
         assert_int_equal(f.failed_rc, ks_alloc_failed() ? KS_RC_NOMEM : KS_RC_OK);
     }
     fixture_fini(&f);
@@ -209,10 +214,87 @@ static void short_memory_ends_it(void **state)
     assert_true(ks_torture(live, NULL) >= 7);
 }
 
+static Kstatus__V1__WatchResponse *take(struct fixture *f)
+{
+    struct ks_outbox_taken taken = {0};
+    Kstatus__V1__WatchResponse *m;
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 1u << 16);
+    assert_int_equal(ks_outbox_take(f->outbox, 64, 1u << 16, 0, &buf, &taken), KS_RC_OK);
+    m = kstatus__v1__watch_response__unpack(NULL, buf.len, (const uint8_t *)buf.data);
+    assert_non_null(m);
+    ks_buf_fini(&buf);
+    return m;
+}
+
+/* How stale the only waiting event, a heartbeat, says that things are. */
+static int64_t take_staleness_ms(struct fixture *f)
+{
+    Kstatus__V1__WatchResponse *m = take(f);
+    const Kstatus__V1__Heartbeat *h;
+    int64_t ms;
+
+    assert_int_equal(m->n_events, 1);
+    assert_int_equal(m->events[0]->event_case, KSTATUS__V1__EVENT__EVENT_HEARTBEAT);
+    h = m->events[0]->heartbeat;
+    assert_int_equal(h->counts->failed, 2);
+    assert_int_equal(h->aggregate_status, KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_FAILED);
+    ms = h->staleness->seconds * 1000 + h->staleness->nanos / 1000000;
+    kstatus__v1__watch_response__free_unpacked(m, NULL);
+    return ms;
+}
+
+static void a_heartbeat_tells_how_things_stand(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 16);
+    ks_feed_beat(f.feed);
+    assert_int_equal(take_staleness_ms(&f), 0);
+    fake_target_change(7);
+    ks_clock_test_advance(&f.clock, 1200);
+    fake_target_change(9);
+    ks_clock_test_advance(&f.clock, 300);
+    kstatus__v1__watch_response__free_unpacked(take(&f), NULL);
+    ks_feed_beat(f.feed);
+    assert_int_equal(take_staleness_ms(&f), 1500);
+    fake_target_synced(7);
+    kstatus__v1__watch_response__free_unpacked(take(&f), NULL);
+    ks_feed_beat(f.feed);
+    assert_int_equal(take_staleness_ms(&f), 300);
+    fake_target_synced(9);
+    fake_target_synced(9);
+    kstatus__v1__watch_response__free_unpacked(take(&f), NULL);
+    ks_feed_beat(f.feed);
+    assert_int_equal(take_staleness_ms(&f), 0);
+    fixture_fini(&f);
+}
+
+static void no_heartbeat_behind_what_waits(void **state)
+{
+    const int kinds[] = {KSTATUS__V1__EVENT__EVENT_UPDATE};
+    const int beat[] = {KSTATUS__V1__EVENT__EVENT_HEARTBEAT};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 16);
+    fake_update(0, "a");
+    ks_feed_beat(f.feed);
+    expect_waiting(&f, kinds, 1);
+    ks_feed_beat(f.feed);
+    ks_feed_beat(f.feed); /* nobody took the first */
+    expect_waiting(&f, beat, 1);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_wait_in_order),
+        cmocka_unit_test(a_heartbeat_tells_how_things_stand),
+        cmocka_unit_test(no_heartbeat_behind_what_waits),
         cmocka_unit_test(the_owner_may_free_it_when_synced),
         cmocka_unit_test(too_much_control_ends_it),
         cmocka_unit_test(the_sessions_end_is_passed_on),

@@ -197,6 +197,37 @@ static void serves_get_alike(void **state)
     teardown(&f);
 }
 
+static int64_t heartbeat_of(int64_t seconds, int32_t nanos)
+{
+    Google__Protobuf__Duration interval = GOOGLE__PROTOBUF__DURATION__INIT;
+    struct fixture f;
+    int64_t ms;
+
+    setup(&f);
+    interval.seconds = seconds;
+    interval.nanos = nanos;
+    f.options.heartbeat_interval = &interval;
+    pack(&f);
+    ms = decode(&f) ? -1 : ks_rpc_request_heartbeat_ms(f.request);
+    if (ms < 0)
+        assert_non_null(strstr(f.refusal.error.msg, "options.heartbeat_interval"));
+    teardown(&f);
+    return ms;
+}
+
+static void heartbeats_are_kept_within_bounds(void **state)
+{
+    (void)state;
+    assert_int_equal(heartbeat_of(0, 0), 0);
+    assert_int_equal(heartbeat_of(0, 1), 1000);
+    assert_int_equal(heartbeat_of(2, 500000000), 2500);
+    assert_int_equal(heartbeat_of(3600, 1), 3600000);
+    assert_int_equal(heartbeat_of(INT64_MAX, 999999999), 3600000);
+    assert_int_equal(heartbeat_of(-1, 0), -1);
+    assert_int_equal(heartbeat_of(1, -1), -1);
+    assert_int_equal(heartbeat_of(1, 1000000000), -1);
+}
+
 static void options_reach_the_session(void **state)
 {
     struct ks_session_config config = {.first_answer_ms = 7};
@@ -266,7 +297,6 @@ static void refuses_what_comes_later(void **state)
     (void)state;
     kstatus__v1__inventory_ref__init(&inventory);
     REFUSED(UNIMPLEMENTED, "until", f.watch.until = &f.until);
-    REFUSED(UNIMPLEMENTED, "options.heartbeat_interval", f.options.heartbeat_interval = &f.second);
     REFUSED(UNIMPLEMENTED, "options.min_update_interval",
             f.options.min_update_interval = &f.second);
     REFUSED(UNIMPLEMENTED, "options.resync_period", f.options.resync_period = &f.second);
@@ -480,6 +510,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_targets),
         cmocka_unit_test(serves_get_alike),
+        cmocka_unit_test(heartbeats_are_kept_within_bounds),
         cmocka_unit_test(options_reach_the_session),
         cmocka_unit_test(asking_for_nothing_more_is_fine),
         cmocka_unit_test(refuses_bad_targets),
