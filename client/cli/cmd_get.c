@@ -10,16 +10,14 @@
 
 #include "base/clock.h"
 
-#include "client/cli/dial.h"
 #include "client/cli/json_out.h"
 #include "client/cli/merge.h"
 #include "client/cli/report.h"
 #include "client/cli/rows.h"
 #include "client/cli/screen.h"
+#include "client/cli/snapshot.h"
 #include "client/cli/table.h"
 
-/* Longer than the server takes to give up on a target (30 s). */
-#define TIMEOUT_MS 60000
 #define OUTPUT_MAX_BYTES ((size_t)1 << 30)
 
 static ks_rc append_event(struct ks_buf *out, const Kstatus__V1__Event *event)
@@ -28,12 +26,6 @@ static ks_rc append_event(struct ks_buf *out, const Kstatus__V1__Event *event)
 
     return rc ? rc : ks_buf_append_byte(out, '\n');
 }
-
-/* One for each call. */
-struct answers {
-    Kstatus__V1__GetResponse *at[KS_CALLS_MAX];
-    size_t count;
-};
 
 static ks_rc append_part(struct ks_buf *out, const Kstatus__V1__GetResponse *answer)
 {
@@ -54,7 +46,7 @@ static ks_rc append_part(struct ks_buf *out, const Kstatus__V1__GetResponse *ans
     return rc;
 }
 
-static ks_rc append_json(struct ks_buf *out, const struct answers *answers)
+static ks_rc append_json(struct ks_buf *out, const struct ks_snapshot *answers)
 {
     Kstatus__V1__Counts counts;
     Kstatus__V1__Synced synced;
@@ -90,7 +82,7 @@ static ks_rc rows_add(struct ks_rows *rows, const Kstatus__V1__GetResponse *answ
     return rc;
 }
 
-static ks_rc rows_fill(struct ks_rows *rows, const struct answers *answers)
+static ks_rc rows_fill(struct ks_rows *rows, const struct ks_snapshot *answers)
 {
     Kstatus__V1__Event synced;
     ks_rc rc = KS_RC_OK;
@@ -119,15 +111,8 @@ static ks_rc append_table(struct ks_buf *out, const struct ks_rows *rows)
     return ks_table_render(rows, &format, out);
 }
 
-static bool is_bad(const struct ks_rows *rows)
-{
-    return ks_rows_count_of(rows, KS_STATUS_FAILED) > 0 ||
-           ks_rows_count_of(rows, KS_STATUS_UNKNOWN) > 0 ||
-           ks_rows_count_of(rows, KS_STATUS_NOT_FOUND) > 0 || ks_rows_troubles(rows, NULL, 0) > 0;
-}
-
 static int print_answer(const struct ks_options *options, const struct ks_targets *targets,
-                        const struct answers *answers)
+                        const struct ks_snapshot *answers)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf out = KS_BUF(OUTPUT_MAX_BYTES);
     struct ks_rows *rows = ks_rows_new(targets);
@@ -140,53 +125,19 @@ static int print_answer(const struct ks_options *options, const struct ks_target
     if (rc)
         ks_report_complain("cannot print the answer: %s", ks_rc_text(rc));
     else if (ks_report_write(ks_buf_str(&out)))
-        code = is_bad(rows) ? KS_EXIT_BAD : KS_EXIT_OK;
+        code = ks_snapshot_is_bad(answers) ? KS_EXIT_BAD : KS_EXIT_OK;
     ks_rows_free(rows);
-    return code;
-}
-
-/* One call after the other, all within the one time limit. Adds to the answers. */
-static int ask_all(struct kstatus_client *client, const struct ks_options *options,
-                   struct ks_targets *targets, struct answers *answers, struct kstatus_error *error)
-{
-    int64_t timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
-    int64_t end_ms = ks_clock_real.mono_ms(&ks_clock_real) + timeout_ms;
-    Kstatus__V1__WatchOptions wanted;
-    int code = KSTATUS_OK;
-
-    kstatus__v1__watch_options__init(&wanted);
-    wanted.profile = (char *)(uintptr_t)ks_profile_text(options->profile); /* it only reads */
-    for (size_t i = 0; code == KSTATUS_OK && i < ks_targets_calls(targets); i++) {
-        struct ks_targets_part part = ks_targets_part(targets, i);
-        int64_t left_ms = end_ms - ks_clock_real.mono_ms(&ks_clock_real);
-        Kstatus__V1__GetRequest request;
-
-        kstatus__v1__get_request__init(&request);
-        request.options = &wanted;
-        request.targets = part.list;
-        request.n_targets = part.count;
-        code = kstatus_get(client, &request, left_ms > 0 ? left_ms : 0, &answers->at[i], error);
-        answers->count += code == KSTATUS_OK;
-    }
     return code;
 }
 
 static int ask(const struct ks_options *options, struct ks_targets *targets)
 {
-    struct kstatus_client *client = ks_dial_open(options);
-    struct answers answers = {.count = 0};
-    struct kstatus_error error;
-    int code;
+    struct ks_snapshot snapshot;
+    int code = ks_snapshot_take(options, targets, &snapshot);
 
-    if (!client)
-        return KS_EXIT_LOST;
-    if (ask_all(client, options, targets, &answers, &error) == KSTATUS_OK)
-        code = print_answer(options, targets, &answers);
-    else
-        code = ks_dial_explain(options, &error, KS_DIAL_CALL);
-    while (answers.count > 0)
-        kstatus_get_response_free(answers.at[--answers.count]);
-    kstatus_client_free(client);
+    if (code == KS_EXIT_OK)
+        code = print_answer(options, targets, &snapshot);
+    ks_snapshot_fini(&snapshot);
     return code;
 }
 

@@ -259,6 +259,7 @@ static bool open_stream(struct watching *w, size_t call)
     kstatus__v1__watch_request__init(&request);
     kstatus__v1__watch_options__init(&wanted);
     wanted.profile = (char *)(uintptr_t)ks_profile_text(w->options->profile); /* it only reads */
+    wanted.include_causes = true;
     request.options = &wanted;
     w->relays[call] = ks_relay_new(&err);
     if (!w->relays[call]) {

@@ -20,13 +20,12 @@
 #include "json/path.h"
 #include "status/cause.h"
 
+#include "client/cli/chain.h"
+#include "client/cli/paragraph.h"
 #include "client/cli/text.h"
 
-#define WIDTH 80
-#define LABEL_WIDTH 14
 #define FIELD_WIDTH 38
 #define FIELDS_MAX 8
-#define PARAGRAPH_MAX_BYTES ((size_t)64 << 10)
 #define VALUE_MAX_BYTES ((size_t)200)
 
 struct kind_fields {
@@ -140,76 +139,18 @@ static ks_rc append_value(struct ks_buf *out, struct ks_json_value value)
     return ks_buf_append_str(out, ks_str_cut_utf8(text, VALUE_MAX_BYTES));
 }
 
-static ks_rc append_blanks(struct ks_buf *out, size_t count)
-{
-    ks_rc rc = KS_RC_OK;
-
-    for (size_t i = 0; !rc && i < count; i++)
-        rc = ks_buf_append_byte(out, ' ');
-    return rc;
-}
-
-/* The text in words from a column on; later lines begin in the same column. The line is at `column`
- * already. Ends the line. */
-static ks_rc append_wrapped(struct ks_buf *out, struct ks_str text, size_t column)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf safe = KS_BUF(PARAGRAPH_MAX_BYTES);
-    ks_rc rc = ks_text_append(&safe, ks_str_cut_utf8(text, PARAGRAPH_MAX_BYTES / 4), KS_TEXT_UTF8);
-    struct ks_str rest = ks_buf_str(&safe);
-    struct ks_str word;
-    size_t at = column;
-
-    while (!rc && ks_str_split(&rest, ' ', &word)) {
-        size_t width = ks_text_width(word, KS_TEXT_UTF8);
-        bool is_first = at == column;
-
-        if (word.len == 0)
-            continue;
-        if (!is_first && at + 1 + width > WIDTH) {
-            rc = ks_buf_append_byte(out, '\n');
-            if (!rc)
-                rc = append_blanks(out, column);
-            at = column;
-        } else if (!is_first) {
-            rc = ks_buf_append_byte(out, ' ');
-            at++;
-        }
-        if (!rc)
-            rc = ks_buf_append_str(out, word);
-        at += width;
-    }
-    return rc ? rc : ks_buf_append_byte(out, '\n');
-}
-
-static ks_rc append_label(struct ks_buf *out, const char *label)
-{
-    return ks_buf_appendf(out, "  %-*s", LABEL_WIDTH - 2, label);
-}
-
-static ks_rc append_paragraph(struct ks_buf *out, const char *label, const char *text)
-{
-    ks_rc rc = append_label(out, label);
-
-    return rc ? rc : append_wrapped(out, ks_str_from(text), LABEL_WIDTH);
-}
-
 static ks_rc append_field(struct ks_buf *out, const char *path, struct ks_json_value value)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(PARAGRAPH_MAX_BYTES);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
     ks_rc rc = append_value(&text, value);
 
     if (!rc)
-        rc = append_label(out, "");
+        rc = ks_paragraph_append_label(out, "");
     if (!rc)
         rc = ks_buf_appendf(out, "%-*s", FIELD_WIDTH, path);
-    return rc ? rc : append_wrapped(out, ks_buf_str(&text), LABEL_WIDTH + FIELD_WIDTH);
-}
-
-/* Puts the label where the first line of the part has blanks. */
-static void set_label(struct ks_buf *out, size_t part, const char *label)
-{
-    if (out->len > part)
-        memcpy(out->data + part + 2, label, strlen(label));
+    return rc ? rc
+              : ks_paragraph_append_wrapped(out, ks_buf_str(&text),
+                                            KS_PARAGRAPH_INDENT + FIELD_WIDTH);
 }
 
 static struct ks_str member(struct ks_json_value v, const char *name)
@@ -217,29 +158,35 @@ static struct ks_str member(struct ks_json_value v, const char *name)
     return ks_json_lenient_str(v, name, "");
 }
 
-static ks_rc append_condition(struct ks_buf *out, struct ks_json_value c)
+ks_rc ks_explain_append_condition(struct ks_buf *out, const struct ks_condition *c)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(PARAGRAPH_MAX_BYTES);
-    struct ks_str reason = member(c, "reason");
-    struct ks_str message = member(c, "message");
-    ks_rc rc = append_label(out, "");
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
+    ks_rc rc = ks_paragraph_append_label(out, "");
 
     if (!rc)
-        rc = ks_buf_append_str(&text, ks_str_cut_utf8(member(c, "type"), VALUE_MAX_BYTES));
+        rc = ks_buf_append_str(&text, ks_str_cut_utf8(c->type, VALUE_MAX_BYTES));
     if (!rc)
         rc = ks_buf_append_byte(&text, '=');
     if (!rc)
-        rc = ks_buf_append_str(&text, ks_str_cut_utf8(member(c, "status"), VALUE_MAX_BYTES));
-    if (!rc && reason.len > 0)
+        rc = ks_buf_append_str(&text, ks_str_cut_utf8(c->status, VALUE_MAX_BYTES));
+    if (!rc && c->reason.len > 0)
         rc = ks_buf_append_byte(&text, ' ');
     if (!rc)
-        rc = ks_buf_append_str(&text, ks_str_cut_utf8(reason, VALUE_MAX_BYTES));
+        rc = ks_buf_append_str(&text, ks_str_cut_utf8(c->reason, VALUE_MAX_BYTES));
     if (!rc)
-        rc = append_wrapped(out, ks_buf_str(&text), LABEL_WIDTH);
-    if (rc || message.len == 0)
+        rc = ks_paragraph_append_wrapped(out, ks_buf_str(&text), KS_PARAGRAPH_INDENT);
+    if (rc || c->message.len == 0)
         return rc;
-    rc = append_blanks(out, LABEL_WIDTH + 2);
-    return rc ? rc : append_wrapped(out, message, LABEL_WIDTH + 2);
+    rc = ks_paragraph_append_blanks(out, KS_PARAGRAPH_INDENT + 2);
+    return rc ? rc : ks_paragraph_append_wrapped(out, c->message, KS_PARAGRAPH_INDENT + 2);
+}
+
+static struct ks_condition condition_of(struct ks_json_value c)
+{
+    return (struct ks_condition){.type = member(c, "type"),
+                                 .status = member(c, "status"),
+                                 .reason = member(c, "reason"),
+                                 .message = member(c, "message")};
 }
 
 static struct ks_json_value conditions_of(const struct ks_subject *s)
@@ -258,50 +205,13 @@ static ks_rc append_conditions(struct ks_buf *out, const struct ks_subject *s)
     size_t part = out->len;
     ks_rc rc = KS_RC_OK;
 
-    for (; !rc && !ks_json_is_absent(c); c = ks_json_next(c))
-        rc = append_condition(out, c);
-    set_label(out, part, "conditions");
-    return rc;
-}
+    for (; !rc && !ks_json_is_absent(c); c = ks_json_next(c)) {
+        struct ks_condition told = condition_of(c);
 
-/* The words before the message: where, how it ended, how often. */
-static ks_rc cause_head(struct ks_buf *text, const struct ks_cause *cause)
-{
-    const struct ks_cause_source *source = &cause->source;
-    ks_rc rc = ks_buf_appendf(text, "%s", ks_cause_code_text(cause->code));
-
-    if (!rc && source->name.len > 0)
-        rc = ks_buf_appendf(text, " at %.*s/%.*s", KS_STR_ARGS(source->kind),
-                            KS_STR_ARGS(source->name));
-    if (!rc && cause->container.len > 0)
-        rc = ks_buf_appendf(text, ", container %.*s", KS_STR_ARGS(cause->container));
-    if (!rc && cause->has_exit)
-        rc = ks_buf_appendf(text, ", exit code %" PRId32, cause->exit_code);
-    if (!rc && cause->restart_count > 0)
-        rc = ks_buf_appendf(text, ", %" PRIu32 " restarts", cause->restart_count);
-    return rc;
-}
-
-static ks_rc append_cause(struct ks_buf *out, const struct ks_cause *cause)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(PARAGRAPH_MAX_BYTES);
-    ks_rc rc = append_label(out, "");
-
-    if (!rc)
-        rc = cause_head(&text, cause);
-    if (!rc)
-        rc = append_wrapped(out, ks_buf_str(&text), LABEL_WIDTH);
-    if (!rc && cause->message.len > 0) {
-        rc = append_blanks(out, LABEL_WIDTH + 2);
-        if (!rc)
-            rc = append_wrapped(out, cause->message, LABEL_WIDTH + 2);
+        rc = ks_explain_append_condition(out, &told);
     }
-    ks_buf_clear(&text);
-    if (!rc)
-        rc = append_blanks(out, LABEL_WIDTH + 2);
-    if (!rc)
-        rc = ks_buf_appendf(&text, "-> %s", ks_cause_suggestion(cause->code));
-    return rc ? rc : append_wrapped(out, ks_buf_str(&text), LABEL_WIDTH + 2);
+    ks_paragraph_set_label(out, part, "conditions");
+    return rc;
 }
 
 ks_rc ks_explain_read_causes(const struct ks_subject *s, const struct ks_judgement *j,
@@ -317,38 +227,10 @@ ks_rc ks_explain_read_causes(const struct ks_subject *s, const struct ks_judgeme
 
 ks_rc ks_explain_append_causes(struct ks_buf *out, const struct ks_causes *causes)
 {
-    size_t part = out->len;
-    ks_rc rc = KS_RC_OK;
+    struct ks_chain chain;
 
-    for (size_t i = 0; !rc && i < causes->count; i++)
-        rc = append_cause(out, &causes->items[i]);
-    set_label(out, part, "causes");
-    return rc;
-}
-
-static ks_rc append_head(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
-                         const struct ks_verdict *v)
-{
-    char text[64];
-    ks_rc rc = ks_judge_append_name(out, s);
-
-    if (!rc)
-        rc = ks_buf_append_byte(out, '\n');
-    (void)snprintf(text, sizeof(text), "%s, under profile %s", /* fits */
-                   ks_status_text(v->status), ks_profile_text(profile));
-    if (!rc)
-        rc = append_paragraph(out, "verdict", text);
-    if (!rc && v->reason.len > 0) {
-        rc = append_label(out, "reason");
-        if (!rc)
-            rc = append_wrapped(out, v->reason, LABEL_WIDTH);
-    }
-    if (!rc && v->message.len > 0) {
-        rc = append_label(out, "because");
-        if (!rc)
-            rc = append_wrapped(out, v->message, LABEL_WIDTH);
-    }
-    return rc ? rc : append_paragraph(out, "rests on", basis_texts[v->basis]);
+    ks_chain_from_causes(&chain, causes);
+    return ks_chain_append_text(out, &chain);
 }
 
 /* What the verdict says beside itself. */
@@ -361,14 +243,31 @@ static ks_rc append_numbers(struct ks_buf *out, const struct ks_verdict *v)
     if (v->has_progress) {
         (void)snprintf(text, sizeof(text), "%" PRIu32 " of %" PRIu32, /* fits */
                        v->ready_count, v->desired_count);
-        rc = append_paragraph(out, "progress", text);
+        rc = ks_paragraph_append(out, "progress", ks_str_from(text));
     }
     if (!rc && v->recheck_at_ms) {
         (void)snprintf(text, sizeof(text), "by itself at %s", /* fits */
                        ks_rfc3339_format(v->recheck_at_ms, time));
-        rc = append_paragraph(out, "changes", text);
+        rc = ks_paragraph_append(out, "changes", ks_str_from(text));
     }
     return rc;
+}
+
+ks_rc ks_explain_append_verdict(struct ks_buf *out, ks_profile profile, const struct ks_verdict *v)
+{
+    char text[64];
+    ks_rc rc;
+
+    (void)snprintf(text, sizeof(text), "%s, under profile %s", /* fits */
+                   ks_status_text(v->status), ks_profile_text(profile));
+    rc = ks_paragraph_append(out, "verdict", ks_str_from(text));
+    if (!rc && v->reason.len > 0)
+        rc = ks_paragraph_append(out, "reason", v->reason);
+    if (!rc && v->message.len > 0)
+        rc = ks_paragraph_append(out, "because", v->message);
+    if (!rc && v->basis != KS_BASIS_UNSPECIFIED)
+        rc = ks_paragraph_append(out, "rests on", ks_str_from(basis_texts[v->basis]));
+    return rc ? rc : append_numbers(out, v);
 }
 
 static ks_rc append_error(struct ks_buf *out, const struct ks_subject *s,
@@ -378,7 +277,7 @@ static ks_rc append_error(struct ks_buf *out, const struct ks_subject *s,
 
     if (!rc)
         rc = ks_buf_append_byte(out, '\n');
-    return rc ? rc : append_paragraph(out, "error", j->why.msg);
+    return rc ? rc : ks_paragraph_append(out, "error", ks_str_from(j->why.msg));
 }
 
 ks_rc ks_explain_append_facts(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
@@ -389,13 +288,15 @@ ks_rc ks_explain_append_facts(struct ks_buf *out, const struct ks_subject *s, ks
 
     if (j->rc)
         return append_error(out, s, j);
-    rc = append_head(out, s, profile, &j->verdict);
+    rc = ks_judge_append_name(out, s);
     if (!rc)
-        rc = append_numbers(out, &j->verdict);
+        rc = ks_buf_append_byte(out, '\n');
+    if (!rc)
+        rc = ks_explain_append_verdict(out, profile, &j->verdict);
     part = out->len;
     if (!rc)
         rc = fields_each(s, out, append_field);
-    set_label(out, part, "fields");
+    ks_paragraph_set_label(out, part, "fields");
     return rc ? rc : append_conditions(out, s);
 }
 
@@ -414,7 +315,7 @@ ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *s, ks_
 
 static ks_rc json_field(struct ks_buf *out, const char *path, struct ks_json_value value)
 {
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(PARAGRAPH_MAX_BYTES);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
     ks_json_type type = ks_json_type_of(value);
     ks_rc rc = ks_judge_append_key(out, path);
 
@@ -428,76 +329,49 @@ static ks_rc json_field(struct ks_buf *out, const char *path, struct ks_json_val
     return rc ? rc : ks_text_append_json(out, ks_buf_str(&text));
 }
 
-static ks_rc json_members(struct ks_buf *out, struct ks_json_value v, const char *const *names)
+ks_rc ks_explain_append_json_condition(struct ks_buf *out, const struct ks_condition *c)
 {
     ks_rc rc = ks_buf_append_byte(out, '{');
 
-    for (; !rc && *names; names++)
-        rc = ks_judge_append_member(out, *names, member(v, *names));
+    if (!rc)
+        rc = ks_judge_append_member(out, "type", c->type);
+    if (!rc)
+        rc = ks_judge_append_member(out, "status", c->status);
+    if (!rc)
+        rc = ks_judge_append_member(out, "reason", c->reason);
+    if (!rc)
+        rc = ks_judge_append_member(out, "message", c->message);
     return rc ? rc : ks_buf_append_byte(out, '}');
 }
 
 static ks_rc json_conditions(struct ks_buf *out, const struct ks_subject *s)
 {
-    static const char *const names[] = {"type", "status", "reason", "message", NULL};
     struct ks_json_value c = conditions_of(s);
     ks_rc rc = ks_judge_append_key(out, "conditions");
 
     if (!rc)
         rc = ks_buf_append_byte(out, '[');
     for (size_t i = 0; !rc && !ks_json_is_absent(c); c = ks_json_next(c), i++) {
+        struct ks_condition told = condition_of(c);
+
         if (i > 0)
             rc = ks_buf_append_byte(out, ',');
         if (!rc)
-            rc = json_members(out, c, names);
+            rc = ks_explain_append_json_condition(out, &told);
     }
     return rc ? rc : ks_buf_append_byte(out, ']');
-}
-
-static ks_rc json_cause(struct ks_buf *out, const struct ks_cause *cause)
-{
-    ks_rc rc = ks_buf_append_byte(out, '{');
-
-    if (!rc)
-        rc = ks_judge_append_member(out, "code", ks_str_from(ks_cause_code_text(cause->code)));
-    if (!rc)
-        rc = ks_judge_append_member(out, "message", cause->message);
-    if (!rc && cause->source.name.len > 0) {
-        rc = ks_judge_append_member(out, "sourceKind", cause->source.kind);
-        if (!rc)
-            rc = ks_judge_append_member(out, "sourceName", cause->source.name);
-    }
-    if (!rc && cause->container.len > 0)
-        rc = ks_judge_append_member(out, "container", cause->container);
-    if (!rc && cause->has_exit)
-        rc = ks_buf_appendf(out, ",\"exitCode\":%" PRId32, cause->exit_code);
-    if (!rc && cause->restart_count > 0)
-        rc = ks_buf_appendf(out, ",\"restartCount\":%" PRIu32, cause->restart_count);
-    if (!rc)
-        rc = ks_judge_append_member(out, "suggestion",
-                                    ks_str_from(ks_cause_suggestion(cause->code)));
-    return rc ? rc : ks_buf_append_byte(out, '}');
 }
 
 ks_rc ks_explain_append_json_causes(struct ks_buf *out, const struct ks_causes *causes)
 {
-    ks_rc rc = ks_judge_append_key(out, "causes");
+    struct ks_chain chain;
 
-    if (!rc)
-        rc = ks_buf_append_byte(out, '[');
-    for (size_t i = 0; !rc && i < causes->count; i++) {
-        if (i > 0)
-            rc = ks_buf_append_byte(out, ',');
-        if (!rc)
-            rc = json_cause(out, &causes->items[i]);
-    }
-    return rc ? rc : ks_buf_append_byte(out, ']');
+    ks_chain_from_causes(&chain, causes);
+    return ks_chain_append_json(out, &chain);
 }
 
-static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
-                          const struct ks_judgement *j)
+ks_rc ks_explain_append_json_numbers(struct ks_buf *out, const struct ks_verdict *v)
 {
-    const struct ks_verdict *v = &j->verdict;
     char time[KS_RFC3339_MAX];
     ks_rc rc = ks_judge_append_member(out, "basis", ks_str_from(basis_names[v->basis]));
 
@@ -508,6 +382,14 @@ static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
     if (!rc && v->recheck_at_ms)
         rc = ks_judge_append_member(out, "changesAt",
                                     ks_str_from(ks_rfc3339_format(v->recheck_at_ms, time)));
+    return rc;
+}
+
+static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
+                          const struct ks_judgement *j)
+{
+    ks_rc rc = ks_explain_append_json_numbers(out, &j->verdict);
+
     if (!rc)
         rc = ks_buf_append_str(out, KS_LIT(",\"fields\":{"));
     if (!rc)

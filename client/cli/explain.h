@@ -30,6 +30,17 @@ KS_MUST_USE ks_rc ks_explain_append_json_facts(struct ks_buf *out, const struct 
                                                const struct ks_judgement *judgement);
 KS_MUST_USE ks_rc ks_explain_append_json_causes(struct ks_buf *out, const struct ks_causes *causes);
 
+/* The same parts of a verdict that comes from a server. Conditions stand together, the first with
+ * its label set by the caller; JSON members go into an object that is open in out. */
+KS_MUST_USE ks_rc ks_explain_append_verdict(struct ks_buf *out, ks_profile profile,
+                                            const struct ks_verdict *verdict);
+KS_MUST_USE ks_rc ks_explain_append_condition(struct ks_buf *out,
+                                              const struct ks_condition *condition);
+KS_MUST_USE ks_rc ks_explain_append_json_numbers(struct ks_buf *out,
+                                                 const struct ks_verdict *verdict);
+KS_MUST_USE ks_rc ks_explain_append_json_condition(struct ks_buf *out,
+                                                   const struct ks_condition *condition);
+
 /* A paragraph of lines that fit in 80 columns, words permitting. */
 KS_MUST_USE ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *subject,
                                          ks_profile profile, const struct ks_judgement *judgement);

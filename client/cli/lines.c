@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/rfc3339.h"
 
+#include "client/cli/chain.h"
 #include "client/cli/rows.h"
 #include "client/cli/text.h"
 
@@ -26,7 +27,7 @@ static ks_rc append_safe(struct ks_buf *out, struct ks_str text)
     return ks_text_append(out, text, KS_TEXT_UTF8);
 }
 
-static ks_rc append_identity(struct ks_buf *out, const struct ks_line *line)
+ks_rc ks_line_append_name(struct ks_buf *out, const struct ks_line *line)
 {
     ks_rc rc = append_safe(out, line->kind);
 
@@ -57,22 +58,28 @@ static ks_rc append_why(struct ks_buf *out, const struct ks_line *line)
     return rc ? rc : append_safe(out, line->message);
 }
 
-ks_rc ks_line_append(struct ks_buf *out, const struct ks_line *line)
+/* Without '\n'. */
+static ks_rc line_append_open(struct ks_buf *out, const struct ks_line *line)
 {
     ks_rc rc = ks_buf_appendf(out, "%-11s  ", ks_status_text(line->status));
 
     if (!rc)
-        rc = append_identity(out, line);
-    if (!rc)
-        rc = append_why(out, line);
+        rc = ks_line_append_name(out, line);
+    return rc ? rc : append_why(out, line);
+}
+
+ks_rc ks_line_append(struct ks_buf *out, const struct ks_line *line)
+{
+    ks_rc rc = line_append_open(out, line);
+
     return rc ? rc : ks_buf_append_byte(out, '\n');
 }
 
-static ks_rc append_update(struct ks_buf *out, const Kstatus__V1__ResourceStatus *s,
-                           const struct ks_targets *targets)
+struct ks_line ks_line_of(const Kstatus__V1__ResourceStatus *s, const struct ks_targets *targets)
 {
+    int number = (int)s->status;
     struct ks_line line = {
-        .status = s->status < KS_STATUS_COUNT ? (ks_status)s->status : KS_STATUS_UNKNOWN,
+        .status = number > 0 && number < KS_STATUS_COUNT ? (ks_status)number : KS_STATUS_UNKNOWN,
         .reason = ks_str_from(s->reason),
         .message = ks_str_from(s->message),
     };
@@ -90,7 +97,23 @@ static ks_rc append_update(struct ks_buf *out, const Kstatus__V1__ResourceStatus
     }
     if (line.message.len == 0 && s->error)
         line.message = ks_str_from(s->error->message);
-    return ks_line_append(out, &line);
+    return line;
+}
+
+static ks_rc append_update(struct ks_buf *out, const Kstatus__V1__ResourceStatus *s,
+                           const struct ks_targets *targets)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf cause = KS_BUF(LINE_MAX_BYTES);
+    const struct ks_line line = ks_line_of(s, targets);
+    ks_rc rc = ks_chain_append_brief(&cause, s);
+
+    if (!rc)
+        rc = line_append_open(out, &line);
+    if (!rc && cause.len > 0)
+        rc = ks_buf_append_str(out, KS_LIT(" <- "));
+    if (!rc)
+        rc = append_safe(out, ks_buf_str(&cause));
+    return rc ? rc : ks_buf_append_byte(out, '\n');
 }
 
 static ks_rc append_target(struct ks_buf *out, const Kstatus__V1__TargetChange *change,
@@ -120,7 +143,7 @@ static ks_rc append_removed(struct ks_buf *out, const Kstatus__V1__Removed *remo
     ks_rc rc = ks_buf_appendf(out, "%-11s  ", "removed");
 
     if (!rc)
-        rc = append_identity(out, &line);
+        rc = ks_line_append_name(out, &line);
     return rc ? rc : ks_buf_append_str(out, KS_LIT("  no longer selected\n"));
 }
 

@@ -4,6 +4,8 @@
  *
  *     2026-11-24T13:46:51Z  Failed       Deployment/web -n demo  [ProgressDeadlineExceeded] message
  *
+ * Of a broken object the first cause follows: " <- IMAGE_NOT_FOUND at Pod/web-1, container app: …".
+ *
  * Thread: one at a time.  Owns: nothing.
  */
 #ifndef KS_CLIENT_CLI_LINES_H
@@ -30,6 +32,13 @@ struct ks_line {
     struct ks_str message;
 };
 KS_MUST_USE ks_rc ks_line_append(struct ks_buf *out, const struct ks_line *line);
+/* "Deployment/web -n demo" */
+KS_MUST_USE ks_rc ks_line_append_name(struct ks_buf *out, const struct ks_line *line);
+
+/* Views into the status and the targets: these name the resource that was asked for, where the
+ * server does not know the kind. */
+struct ks_line ks_line_of(const Kstatus__V1__ResourceStatus *status,
+                          const struct ks_targets *targets);
 
 #define KS_LINES_REMEMBERED 1024
 

@@ -14,7 +14,7 @@
 #include "client/cli/report.h"
 
 static const struct ks_command *const commands[] = {
-    &ks_cmd_watch, &ks_cmd_get, &ks_cmd_compute, &ks_cmd_health, &ks_cmd_version,
+    &ks_cmd_watch, &ks_cmd_get, &ks_cmd_explain, &ks_cmd_compute, &ks_cmd_health, &ks_cmd_version,
 };
 
 static const struct ks_command *command_find(const char *name)
@@ -48,6 +48,7 @@ static int print_help(FILE *to, int code)
                 "\n"
                 "  kstatus watch -n shop deploy/web sts/db job/migrate\n"
                 "  kstatus get -n shop pods -l app=web\n"
+                "  kstatus explain -n shop deploy/web\n"
                 "  kubectl get deploy -A -o json | kstatus compute -f -\n");
     return fflush(to) == 0 ? code : KS_EXIT_BAD;
 }

@@ -17,7 +17,10 @@
 #include "base/alloc.h"
 #include "base/map.h"
 
+#include "client/cli/chain.h"
+
 #define GONE_MS 10000
+#define CAUSE_MAX_BYTES ((size_t)1 << 20) /* the server cuts texts long before */
 
 struct row_node {
     struct ks_row row; /* first: a row is its node */
@@ -107,8 +110,11 @@ static struct ks_str text_put(char **at, struct ks_str text)
     return copy;
 }
 
-static struct ks_str message_of(const Kstatus__V1__ResourceStatus *s)
+/* cause: the first one in brief, of what is broken. */
+static struct ks_str message_of(const Kstatus__V1__ResourceStatus *s, struct ks_str cause)
 {
+    if (cause.len > 0)
+        return cause;
     if (s->message[0])
         return ks_str_from(s->message);
     if (s->error && s->error->message[0])
@@ -153,13 +159,18 @@ static int64_t time_ms(const Google__Protobuf__Timestamp *t)
 static struct row_node *node_new(const struct ks_rows *rows, const Kstatus__V1__ResourceStatus *s,
                                  struct ks_str key)
 {
+    KS_CLEANUP(ks_buf_fini) struct ks_buf cause = KS_BUF(CAUSE_MAX_BYTES);
     const Kstatus__V1__ObjectRef *o = s->object;
     struct ks_str kind = kind_of(rows, s);
-    struct ks_str message = message_of(s);
-    struct row_node *node = ks_alloc0(sizeof(*node) + key.len + kind.len + strlen(o->namespace_) +
-                                      strlen(o->name) + message.len);
+    struct ks_str message;
+    struct row_node *node;
     char *at;
 
+    if (ks_chain_append_brief(&cause, s))
+        return NULL;
+    message = message_of(s, ks_buf_str(&cause));
+    node = ks_alloc0(sizeof(*node) + key.len + kind.len + strlen(o->namespace_) + strlen(o->name) +
+                     message.len);
     if (!node)
         return NULL;
     at = node->text;

@@ -24,7 +24,7 @@ struct ks_row {
     struct ks_str kind; /* the resource as asked for, when the kind is not known */
     struct ks_str ns;
     struct ks_str name;
-    struct ks_str message; /* for people: message, else error, else reason */
+    struct ks_str message; /* for people: first cause, else message, else error, else reason */
     ks_status status;
     uint32_t target_id; /* the first that it belongs to */
     bool is_named;      /* some target names it: it stays when it is gone */

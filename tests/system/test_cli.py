@@ -20,7 +20,7 @@ from harness import BIN, SLOW, Bench, Kstatusd, config_map, create, delete, depl
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KSTATUS = str(BIN / "kstatus")
 LIMIT_S = 20 * SLOW
-COMMANDS = ["watch", "get", "compute", "health", "version"]
+COMMANDS = ["watch", "get", "explain", "compute", "health", "version"]
 REPORT = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
 
 
@@ -550,7 +550,7 @@ class Computing(unittest.TestCase):
         self.assertRegex(parts[0], r"(?m)^  progress    1 of 3$")
         self.assertRegex(parts[0], r"(?m)^              status.availableReplicas +1$")
         self.assertRegex(parts[0], r"(?m)^  conditions  Available=False Minimum\n                word word")
-        self.assertRegex(parts[1], r"(?m)^  causes      \w+ at Pod/crash, container main, exit code 3, 5 restarts\n(?s:.)*                -> \S")
+        self.assertRegex(parts[1], r"(?m)^  causes      Pod/crash\n {16}container main\n {18}\w+, exit code 3, 5 restarts\n(?s:.)*^ {20}-> \S")
         self.assertNotIn("causes", parts[2])
         self.assertRegex(parts[3], r"^\?/\?\n  error       this is no Kubernetes object")
         answers = [json.loads(line) for line in
@@ -587,7 +587,7 @@ class Computing(unittest.TestCase):
         self.assertEqual(done.code, 1)
         parts = done.out.strip().split("\n\n")
         self.assertEqual([p.split(" ")[0] for p in parts], ["Deployment/web", "ConfigMap/a", "?/?\n"])
-        self.assertRegex(parts[0], r" at Pod/web-a-1, container main, exit code 3")
+        self.assertRegex(parts[0], r"(?m)^  causes      Pod/web-a-1\n {16}container main\n {18}\w+, exit code 3, 5 restarts$")
         self.assertRegex(parts[0], r"(?m)^  children    InProgress   ReplicaSet/web-a -n default\n"
                                    r"                Failed       Pod/web-a-1 -n default\n"
                                    r"                Current      Pod/web-a-2 -n default$")

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call after the other, all within one time limit.
+ *
+ * Thread: main. Does not retry: a script that wants that knows how often.
+ */
+#include "client/cli/snapshot.h"
+
+#include "base/clock.h"
+
+#include "client/cli/dial.h"
+#include "client/cli/report.h"
+#include "client/cli/rows.h"
+
+/* Longer than the server takes to give up on a target (30 s). */
+#define TIMEOUT_MS 60000
+
+static int ask_all(struct kstatus_client *client, const struct ks_options *options,
+                   struct ks_targets *targets, struct ks_snapshot *out, struct kstatus_error *error)
+{
+    int64_t timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
+    int64_t end_ms = ks_clock_real.mono_ms(&ks_clock_real) + timeout_ms;
+    Kstatus__V1__WatchOptions wanted;
+    int code = KSTATUS_OK;
+
+    kstatus__v1__watch_options__init(&wanted);
+    wanted.profile = (char *)(uintptr_t)ks_profile_text(options->profile); /* it only reads */
+    wanted.include_causes = true;
+    for (size_t i = 0; code == KSTATUS_OK && i < ks_targets_calls(targets); i++) {
+        struct ks_targets_part part = ks_targets_part(targets, i);
+        int64_t left_ms = end_ms - ks_clock_real.mono_ms(&ks_clock_real);
+        Kstatus__V1__GetRequest request;
+
+        kstatus__v1__get_request__init(&request);
+        request.options = &wanted;
+        request.targets = part.list;
+        request.n_targets = part.count;
+        code = kstatus_get(client, &request, left_ms > 0 ? left_ms : 0, &out->at[i], error);
+        out->count += code == KSTATUS_OK;
+    }
+    return code;
+}
+
+int ks_snapshot_take(const struct ks_options *options, struct ks_targets *targets,
+                     struct ks_snapshot *out)
+{
+    struct kstatus_client *client = ks_dial_open(options);
+    struct kstatus_error error;
+    int code = KS_EXIT_OK;
+
+    out->count = 0;
+    if (!client)
+        return KS_EXIT_LOST;
+    if (ask_all(client, options, targets, out, &error) != KSTATUS_OK)
+        code = ks_dial_explain(options, &error, KS_DIAL_CALL);
+    kstatus_client_free(client);
+    return code;
+}
+
+void ks_snapshot_fini(struct ks_snapshot *snapshot)
+{
+    while (snapshot->count > 0)
+        kstatus_get_response_free(snapshot->at[--snapshot->count]);
+}
+
+static bool is_bad_status(Kstatus__V1__ReconcileStatus status)
+{
+    return status != KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_CURRENT &&
+           status != KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_IN_PROGRESS &&
+           status != KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_TERMINATING;
+}
+
+static bool is_bad_answer(const Kstatus__V1__GetResponse *answer)
+{
+    for (size_t i = 0; i < answer->n_statuses; i++) {
+        if (is_bad_status(answer->statuses[i]->status))
+            return true;
+    }
+    for (size_t i = 0; i < answer->n_target_errors; i++) {
+        if (ks_trouble_text(answer->target_errors[i]->state))
+            return true;
+    }
+    return false;
+}
+
+bool ks_snapshot_is_bad(const struct ks_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->count; i++) {
+        if (is_bad_answer(snapshot->at[i]))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why, for people: `kstatus explain`, and the first cause in `kstatus get` and `watch`, on a recording of a real control
+plane (tests/e2e/test_scenarios.py)."""
+
+import json
+import pathlib
+import re
+import subprocess
+import unittest
+
+import harness
+from troubles_support import NAMESPACE, TROUBLES, Watch
+
+RECORDING = pathlib.Path(__file__).resolve().parents[1] / "scenarios/troubles.ndjson"
+LIMIT_S = 20 * harness.SLOW
+NAMED = {"sts/set": "StatefulSet", "pods/pull": "Pod", "pods/nowhere": "Pod", "cm/stuck": "ConfigMap"}
+
+
+class Explain(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.sim = harness.Kubesim("--scenario", RECORDING)
+        cls.addClassCleanup(cls.sim.__exit__, None, None, None)
+        cls.daemon = harness.Kstatusd(cls.sim.kubeconfig)
+        cls.addClassCleanup(cls.daemon.__exit__, None, None, None)
+        watch = Watch(cls.daemon, "kstatus")  # open to the end: what comes of the recording is known
+        cls.addClassCleanup(watch.close)
+        watch.wait_synced(LIMIT_S)
+        for trouble in TROUBLES:
+            watch.wait_trouble(trouble, "kstatus", LIMIT_S)
+
+    def kstatus(self, command, *arguments, namespace=NAMESPACE):
+        return subprocess.run([harness.BIN / "kstatus", command, "--server", self.daemon.grpc, "-n", namespace, *arguments],
+                              capture_output=True, text=True, timeout=60 * harness.SLOW, check=False)
+
+    def test_the_chain_is_a_tree(self):
+        done = self.kstatus("explain", "sts/set")
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertRegex(done.stdout, r"^StatefulSet/set -n troubles\n  verdict     Failed, under profile kstatus\n"
+                                      r"  reason      PodsFailed\n  because     \S")
+        self.assertRegex(done.stdout, r"(?m)^  rests on    a rule for the kind\n  progress    \d of 2\n"
+                                      r"  generation  1, observed 1\n  causes ")
+        self.assertRegex(done.stdout, r"(?m)^  causes      Pod/set-\d\n {16}container app\n {18}CRASH_LOOP, exit code 1, "
+                                      r"\d+ restarts?\b(?s:.)*^ {20}-> Read the log")
+        self.assertRegex(done.stdout, r"(?m)^ {14}StatefulSet/set\n {16}REPLICAS_NOT_READY\n")
+
+    def test_every_trouble_fits_in_80_columns(self):
+        done = self.kstatus("explain", *(trouble.target for trouble in TROUBLES))
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+        self.assertEqual(len(done.stdout.strip().split("\n\n")), len(TROUBLES))
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+
+    def test_json_is_the_same_as_data(self):
+        done = self.kstatus("explain", "-o", "json", *(trouble.target for trouble in TROUBLES))
+        self.assertEqual(done.returncode, 1)
+        answers = {answer["name"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+        for trouble in TROUBLES:
+            with self.subTest(trouble=trouble.name):
+                answer = answers[trouble.target.partition("/")[2]]
+                status, reasons = trouble.kstatus
+                self.assertEqual(answer["status"].upper(), status.replace("_", ""))
+                self.assertIn(answer["reason"], reasons.split("|"))
+                expected = trouble.first_cause(status)
+                self.assertEqual(bool(answer["causes"]) or not expected, True)
+                if expected:
+                    self.assertIn(answer["causes"][0]["code"], expected.split("|"))
+                    self.assertTrue(answer["causes"][0]["suggestion"].endswith("."))
+        crashed = answers["set"]
+        self.assertEqual((crashed["apiVersion"], crashed["kind"], crashed["namespace"], crashed["profile"]),
+                         ("apps/v1", "StatefulSet", NAMESPACE, "kstatus"))
+        self.assertEqual((crashed["generation"], crashed["observedGeneration"]), (1, 1))
+        self.assertEqual(crashed["progress"]["desiredCount"], 2)
+        self.assertEqual(crashed["causes"][0]["sourceKind"], "Pod")
+        self.assertEqual((crashed["causes"][0]["container"], crashed["causes"][0]["exitCode"]), ("app", 1))
+        self.assertEqual(crashed["conditions"][0]["reason"], "PodsFailed")
+
+    def test_the_profile_is_honoured(self):
+        done = self.kstatus("explain", "--profile", "strict", "pods/pull")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Failed, under profile strict", done.stdout)
+        self.assertEqual(self.kstatus("explain", "pods/pull").returncode, 0)  # InProgress is no bad answer
+
+    def test_what_is_not_there_and_what_cannot_be_asked(self):
+        gone = self.kstatus("explain", "cm/none")
+        self.assertEqual(gone.returncode, 1)
+        self.assertRegex(gone.stdout, r"^ConfigMap/none -n troubles\n  verdict     NotFound, ")
+        fine = self.kstatus("explain", "gauge/gauge")
+        self.assertEqual(fine.returncode, 0)
+        self.assertNotIn("causes", fine.stdout)
+        strange = self.kstatus("explain", "gizmos/x")
+        self.assertEqual(strange.returncode, 1)
+        self.assertRegex(strange.stdout, r"(?m)^gizmos/x\n  target      not served\n")
+        self.assertRegex(strange.stdout, r"(?m)^  verdict     Unknown, (?s:.)*^  error       \S")
+        states = [json.loads(line) for line in self.kstatus("explain", "-o", "json", "gizmos/x").stdout.splitlines()]
+        self.assertEqual((states[0]["target"], states[0]["state"]), ("gizmos/x", "not served"))
+        self.assertTrue(states[1]["error"])
+        self.assertEqual(self.kstatus("explain").returncode, 2)
+        self.assertEqual(self.kstatus("explain", "pods/pull", "--now", "2026-01-01T00:00:00Z").returncode, 2)
+
+    def test_the_table_shows_the_first_cause(self):
+        table = self.kstatus("get", *NAMED, "gauge/gauge").stdout
+        self.assertRegex(table, r"(?m)^. Failed +StatefulSet/set .* CRASH_LOOP at Pod/set-\d, container app: Ended with code 1")
+        self.assertRegex(table, r"(?m)^. InProgress +Pod/pull .* IMAGE_PULL_ERROR, container app: ")
+        self.assertRegex(table, r"(?m)^. Failed +Pod/nowhere .* AFFINITY_NOT_MET: 0/2 nodes")
+        self.assertRegex(table, r"(?m)^. Terminating +ConfigMap/stuck .* FINALIZER_PENDING: ")
+        self.assertRegex(table, r"(?m)^. Current +Gauge/gauge +- +Assumed|(?m:^. Current +Gauge/gauge .*Assumed)")
+
+    def test_lines_and_events_have_it_too(self):
+        lines = self.kstatus("watch", "--for", "1s", "sts/set", "gauge/gauge").stdout
+        self.assertRegex(lines, r"Failed +StatefulSet/set -n troubles  \[PodsFailed\] \S.* <- CRASH_LOOP at Pod/set-\d, ")
+        self.assertRegex(lines, r"(?m)Current +Gauge/gauge -n troubles  [^<]*$")
+        events = [json.loads(line) for line in
+                  self.kstatus("watch", "--for", "1s", "-o", "json", "sts/set").stdout.splitlines()]
+        causes = [event["update"]["causes"] for event in events if "update" in event]
+        self.assertEqual(causes[0][0]["code"], "CRASH_LOOP")
+        got = [json.loads(line) for line in self.kstatus("get", "-o", "json", "sts/set").stdout.splitlines()]
+        self.assertTrue(re.fullmatch(r"set-\d", got[0]["update"]["causes"][0]["source"]["name"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
