@@ -321,7 +321,7 @@ static void beyond_some_namespaces_all_are_watched_at_once(void **state)
 {
     struct ks_target targets[20];
     char names[20][16];
-    char informer[64];
+    char informer[400];
     struct fixture f;
 
     (void)state;
