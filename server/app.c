@@ -165,6 +165,11 @@ static ks_rc app_take_signals(struct app *app, struct ks_error *err)
     app->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (app->signal_fd < 0 || app->drained_fd < 0)
         return ks_fail_errno(err, KS_RC_LIMIT, errno, "signal handling");
+    /* All threads inherit this; the loops' own take it back. The end of a child must not wait in a
+     * thread of gRPC's. */
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGCHLD);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     return KS_RC_OK;
 }
 

@@ -26,6 +26,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -117,10 +118,16 @@ ks_rc ks_loop_new(const struct ks_clock *clock, struct ks_loop **out, struct ks_
     return KS_RC_OK;
 }
 
+/* Also takes the signals of children, which the program may have blocked for all other threads. */
 static void loop_claim(struct ks_loop *loop)
 {
+    sigset_t children;
+
     loop->owner = pthread_self();
     loop->has_owner = true;
+    (void)sigemptyset(&children);
+    (void)sigaddset(&children, SIGCHLD);
+    (void)pthread_sigmask(SIG_UNBLOCK, &children, NULL);
 }
 
 /* Sets wake for due_ms and returns how long the next wait may be: a mode of uv_run. */
