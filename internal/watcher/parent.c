@@ -434,14 +434,17 @@ bool ks_parent_see(struct ks_session *s, struct ks_object *first,
     return p && parent_begin(s, p, sight->seen->uid) && see(p, sight);
 }
 
-bool ks_parent_was_shown(struct ks_object *first)
+static bool was_shown(struct ks_parent *p)
 {
-    struct ks_parent *p = first->parent;
-
-    if (!p || p->is_waiting || p->has_been_told)
+    if (p->is_waiting || p->has_been_told)
         return true;
     p->has_been_told = true;
     return ks_family_tell(p->family);
+}
+
+bool ks_parent_was_shown(struct ks_object *first)
+{
+    return !first->parent || was_shown(first->parent);
 }
 
 bool ks_parent_reconsider(struct ks_parent *p)
@@ -463,7 +466,7 @@ bool ks_parent_reconsider(struct ks_parent *p)
         if (!ks_object_reconsider(s, o, &seen))
             return false;
     }
-    return ks_parent_was_shown(p->first);
+    return was_shown(p);
 }
 
 bool ks_parents_reconsider(struct ks_nursery *n)
