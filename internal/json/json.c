@@ -390,6 +390,7 @@ static bool key_is(const struct ks_json *json, jsmntok_t *token, struct ks_str k
 {
     struct ks_str raw = token_text(json, token);
 
+    assert(raw.ptr); /* tokens come from a text */
     if (is_other_at_once(raw, key))
         return false;
     if (json->scan.has_plain_keys || token->size == TEXT_PLAIN)

@@ -259,16 +259,21 @@ static void read_by_words(struct ks_cause_reader *r, const struct ks_strict_cond
         ks_word_in(&type.first, KS_WORDS_BAD_FIRST) || ks_word_in(&type.last, KS_WORDS_BAD_LAST);
     bool is_good = !is_bad && ks_word_in(&type.last, KS_WORDS_POSITIVE_LAST);
 
-    if (is_bad && c->truth == KS_TRUTH_TRUE)
-        ks_cause_pass_condition(r, KS_CAUSE_CONDITION_FAILING, c);
-    else if (c->truth == KS_TRUTH_TRUE || (!is_good && !ks_strict_condition_fails(c)) || is_bad)
+    if (is_bad) {
+        if (c->truth == KS_TRUTH_TRUE)
+            ks_cause_pass_condition(r, KS_CAUSE_CONDITION_FAILING, c);
         return;
-    else if (is_dependency(c))
+    }
+    if (c->truth == KS_TRUTH_TRUE || (!is_good && !ks_strict_condition_fails(c)))
+        return;
+    if (is_dependency(c))
         ks_cause_pass_condition(r, KS_CAUSE_DEPENDENCY_NOT_READY, c);
-    else if (c->truth == KS_TRUTH_FALSE && ks_strict_condition_fails(c))
-        ks_cause_pass_condition(r, KS_CAUSE_CONDITION_FAILING, c);
     else
-        ks_cause_pass_condition(r, KS_CAUSE_CONDITION_NOT_MET, c);
+        ks_cause_pass_condition(r,
+                                c->truth == KS_TRUTH_FALSE && ks_strict_condition_fails(c)
+                                    ? KS_CAUSE_CONDITION_FAILING
+                                    : KS_CAUSE_CONDITION_NOT_MET,
+                                c);
 }
 
 static void read_condition(struct ks_cause_reader *r, const struct ks_strict_condition *c,
