@@ -87,6 +87,7 @@ static int64_t rank_of(struct ks_json_value json, ks_child_kind kind)
     case KS_CHILD_JOB:
         return time_at(json, "metadata.creationTimestamp");
     case KS_CHILD_POD:
+    case KS_CHILD_EVENT:
         break;
     }
     return 0;
@@ -257,6 +258,7 @@ static struct ks_child *child_new(struct ks_brood *b, struct ks_record *record, 
         }
         c->own->child = c;
     }
+    ks_docket_bind(c);
     record->user = c;
     return c;
 }
@@ -267,6 +269,7 @@ void ks_child_free(struct ks_child *c)
 
     wait_free(c);
     ks_child_forget(c);
+    ks_docket_unbind(c);
     ks_family_uncount(f, c);
     ks_list_remove(&c->in_family);
     if (f->newest == c) {

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nurseries and broods: the informers for generated objects, opened when the first parent needs
- * them, and closed a while after the last one went.
+ * Nurseries and broods: the informers for generated objects and for Events, opened when the first
+ * parent or inquiry needs them, and closed a while after the last one went.
  *
  *   CLOSED ──first user──> OPENING ──listed──> KNOWN <──heals── BLIND
  *      ^                      └────not permitted, not served──────^
  *      └── nobody needs it for KS_BROOD_LINGER_MS
  *
- * Nothing is asked of the API server but by these informers, so a child's event costs no request.
+ * Nothing is asked of the API server but by these informers, so a child's event costs no request,
+ * nor does an Event. Nobody waits for the Events.
  *
  * Invariants:
  *   1. a brood has users, or lingers, or is closed;
- *   2. a nursery exists while it has a parent, or a brood that is not closed;
+ *   2. a nursery exists while it has a parent, an inquiry, or a brood that is not closed;
  *   3. a parent waits for its children at most first_answer_ms.
  *
- * Thread: the loop's.  It does not: understand children (child.c) or parents (parent.c).
+ * Thread: the loop's.  It does not: understand children (child.c), parents (parent.c) or Events
+ * (docket.c).
  */
 #include "watcher/children.h"
 
@@ -30,10 +32,11 @@
 static const struct {
     struct ks_status_kind kind;
     struct ks_str plural;
-} kind_table[KS_CHILD_KINDS] = {
+} kind_table[KS_BROOD_KINDS] = {
     [KS_CHILD_REPLICA_SET] = {{{"apps", 4}, {"ReplicaSet", 10}}, {"ReplicaSets", 11}},
     [KS_CHILD_JOB] = {{{"batch", 5}, {"Job", 3}}, {"Jobs", 4}},
     [KS_CHILD_POD] = {{{"", 0}, {"Pod", 3}}, {"Pods", 4}},
+    [KS_CHILD_EVENT] = {{{"", 0}, {"Event", 5}}, {"Events", 6}},
 };
 
 struct ks_str ks_child_kind_plural(ks_child_kind kind)
@@ -63,6 +66,11 @@ static bool is_open(const struct ks_brood *b)
     return b->state != KS_BROOD_CLOSED;
 }
 
+static void release_event(void *ctx KS_UNUSED, struct ks_record *record)
+{
+    ks_event_release(record);
+}
+
 static void release_child(void *ctx KS_UNUSED, struct ks_record *record)
 {
     struct ks_child *c = KS_TAKE(record->user);
@@ -80,7 +88,8 @@ static void brood_close(struct ks_brood *b)
     ks_timer_stop(&b->timer);
     ks_resolve_cancel(b->resolve);
     b->resolve = NULL;
-    b->informer = ks_informer_free(b->informer, release_child);
+    b->informer =
+        ks_informer_free(b->informer, b->kind == KS_CHILD_EVENT ? release_event : release_child);
     b->resource = ks_resource_unref(b->resource);
     b->state = KS_BROOD_CLOSED;
     b->is_listed = false;
@@ -95,22 +104,25 @@ static void nursery_free(struct ks_nursery *n)
 {
     while (!ks_list_is_empty(&n->parents))
         ks_parent_drop(KS_CONTAINER_OF(n->parents.next, struct ks_parent, link)->first);
-    for (size_t i = 0; i < KS_CHILD_KINDS; i++)
+    while (!ks_list_is_empty(&n->inquiries))
+        ks_inquiry_end(KS_CONTAINER_OF(n->inquiries.next, struct ks_inquiry, in_nursery)->object);
+    for (size_t i = 0; i < KS_BROOD_KINDS; i++) /* Events last: the others let go of them */
         brood_close(&n->broods[i]);
     ks_timer_stop(&n->patience);
     ks_map_foreach(n->families, free_family, NULL);
     n->families = ks_map_free(n->families);
+    n->dockets = ks_map_free(n->dockets);
     ks_list_remove(&n->link);
     ks_free(n);
 }
 
 static void nursery_reap(struct ks_nursery *n)
 {
-    for (size_t i = 0; i < KS_CHILD_KINDS; i++) {
+    for (size_t i = 0; i < KS_BROOD_KINDS; i++) {
         if (is_open(&n->broods[i]))
             return;
     }
-    if (ks_list_is_empty(&n->parents))
+    if (ks_list_is_empty(&n->parents) && ks_list_is_empty(&n->inquiries))
         nursery_free(n);
 }
 
@@ -125,15 +137,16 @@ static bool blind(struct ks_brood *b, const struct ks_error *err)
     b->state = KS_BROOD_BLIND;
     (void)snprintf(b->why_blind, sizeof(b->why_blind), "%.*s",
                    KS_STR_ARGS(ks_str_cut_utf8(ks_str_from(err->msg), KS_BLIND_TEXT_MAX - 1)));
-    ks_log(ks_kube_log(b->nursery->session->kube), KS_LOG_INFO, "children cannot be read",
+    ks_log(ks_kube_log(b->nursery->session->kube), KS_LOG_INFO, "children or events cannot be read",
            KS_F_STR("kind", kind_table[b->kind].kind.kind.ptr), KS_F_STR("error", err->msg));
-    return ks_parents_reconsider(b->nursery);
+    return b->kind == KS_CHILD_EVENT || ks_parents_reconsider(b->nursery);
 }
 
 static bool known(struct ks_brood *b)
 {
     b->state = KS_BROOD_KNOWN;
-    return ks_parents_reconsider(b->nursery);
+    return b->kind == KS_CHILD_EVENT ? ks_dockets_tell(b->nursery)
+                                     : ks_parents_reconsider(b->nursery);
 }
 
 static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value object)
@@ -143,7 +156,8 @@ static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value 
     bool goes_on;
 
     ks_session_enter(s);
-    goes_on = ks_child_see(b, record, object);
+    goes_on = b->kind == KS_CHILD_EVENT ? ks_event_see(b->nursery, record, object)
+                                        : ks_child_see(b, record, object);
     (void)goes_on; /* nothing follows */
     ks_session_leave(s);
 }
@@ -155,7 +169,7 @@ static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
     bool goes_on;
 
     ks_session_enter(s);
-    goes_on = ks_child_lose(record, how);
+    goes_on = b->kind == KS_CHILD_EVENT ? ks_event_lose(record) : ks_child_lose(record, how);
     (void)goes_on; /* nothing follows */
     ks_session_leave(s);
 }
@@ -211,6 +225,11 @@ static void on_state(void *ctx, ks_source_state state, const struct ks_error *er
     ks_session_leave(s);
 }
 
+static size_t limit_of(const struct ks_brood *b)
+{
+    return b->kind == KS_CHILD_EVENT ? KS_EVENTS_MAX : b->nursery->session->max_objects;
+}
+
 static void on_limit(void *ctx)
 {
     struct ks_brood *b = ctx;
@@ -220,7 +239,7 @@ static void on_limit(void *ctx)
 
     ks_session_enter(s);
     (void)ks_fail(&err, KS_RC_LIMIT, /* passed on */
-                  "there are more than %zu", s->max_objects);
+                  "there are more than %zu", limit_of(b));
     goes_on = blind(b, &err);
     (void)goes_on; /* nothing follows */
     ks_session_leave(s);
@@ -239,10 +258,12 @@ static bool brood_watch(struct ks_brood *b, struct ks_resource *resource)
     struct ks_nursery *n = b->nursery;
     struct ks_informer_config config = {
         .source = {.resource = resource, .ns = ks_str_make(n->ns, n->ns_len)},
-        .max_objects = n->session->max_objects,
+        .max_objects = limit_of(b),
     };
     struct ks_error err = {0};
 
+    if (b->kind == KS_CHILD_EVENT)
+        config.source.field_selector = KS_LIT("type=Warning");
     b->resource = ks_resource_ref(resource);
     if (ks_informer_new(n->session->kube, &config, &ops, b, &b->informer, &err))
         return ks_session_fail(n->session, &err);
@@ -315,8 +336,10 @@ bool ks_brood_use(struct ks_brood *b)
     if (is_open(b))
         return b->informer || b->resolve || brood_ask(b);
     b->state = KS_BROOD_OPENING;
-    n->is_late = false;
-    ks_timer_start(&n->patience, n->session->first_answer_ms);
+    if (b->kind != KS_CHILD_EVENT) {
+        n->is_late = false;
+        ks_timer_start(&n->patience, n->session->first_answer_ms);
+    }
     return brood_ask(b);
 }
 
@@ -370,7 +393,10 @@ static struct ks_nursery *nursery_new(struct ks_session *s, struct ks_str ns)
         return NULL;
     /* Each child has one owner, and each child or object may be one. */
     n->families = ks_map_new((KS_CHILD_KINDS + 1) * (s->max_objects + KS_SESSION_MAX_TARGETS));
-    if (!n->families) {
+    n->dockets = ks_map_new(KS_EVENTS_MAX + s->max_objects + KS_SESSION_MAX_TARGETS);
+    if (!n->families || !n->dockets) {
+        n->families = ks_map_free(n->families);
+        n->dockets = ks_map_free(n->dockets);
         ks_free(n);
         return NULL;
     }
@@ -379,8 +405,10 @@ static struct ks_nursery *nursery_new(struct ks_session *s, struct ks_str ns)
     n->ns_len = ns.len;
     n->session = s;
     ks_list_init(&n->parents);
+    ks_list_init(&n->noted);
+    ks_list_init(&n->inquiries);
     ks_timer_init(&n->patience, s->loop, on_patience);
-    for (size_t i = 0; i < KS_CHILD_KINDS; i++) {
+    for (size_t i = 0; i < KS_BROOD_KINDS; i++) {
         n->broods[i].nursery = n;
         n->broods[i].kind = (ks_child_kind)i;
         ks_timer_init(&n->broods[i].timer, s->loop, on_brood_timer);

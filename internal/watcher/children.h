@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Generated objects: what a session knows of the ReplicaSets, Jobs and Pods that its objects
- * generate, and how that changes what is shown of those objects. Private to the watcher.
+ * generate, and how that changes what is shown of those objects; and what Events say of both.
+ * Private to the watcher.
  *
  *   nursery   the children of one namespace (or of all): their informers and families
- *   brood     one informer of a nursery: the children of one kind
+ *   brood     one informer of a nursery: the children of one kind, or the Warning Events
  *   family    the children of one owner, by the owner's UID; it may be known before the owner is
  *   child     one generated object: a small record beside the informer's own
  *   parent    an object of the session whose verdict its children may change
+ *   docket    what Events say of one object or child, by its UID; a note is what one of them says
+ *   inquiry   an object of the session that is not Current, and is explained by Events
  *
  * Children are tied by the UID of their controller owner reference. A child that generates itself
  * (a ReplicaSet, a Job) is the owner of a family too.
  *
  * Thread: the loop's.  Owns: see each.  Limits: KS_NURSERIES_MAX namespaces, then one nursery for
- * all others; as many children of a kind and nursery as the session may have objects.
+ * all others; as many children of a kind and nursery as the session may have objects; of the
+ * Events, KS_EVENTS_MAX in a nursery, KS_NOTES_MAX of an object, KS_NOTES_BYTES_MAX of a session.
  */
 #ifndef KS_WATCHER_CHILDREN_H
 #define KS_WATCHER_CHILDREN_H
@@ -29,9 +33,14 @@
 #define KS_BROOD_LINGER_MS 5000
 #define KS_BLIND_TEXT_MAX 256
 #define KS_PARENT_TEXT_MAX 8192
+#define KS_EVENTS_MAX 8192
+#define KS_NOTES_MAX 2
+#define KS_NOTES_BYTES_MAX ((size_t)4 << 20)
 
-typedef enum { KS_CHILD_REPLICA_SET, KS_CHILD_JOB, KS_CHILD_POD } ks_child_kind;
+/* Events are nobody's children, but come through a brood, too. */
+typedef enum { KS_CHILD_REPLICA_SET, KS_CHILD_JOB, KS_CHILD_POD, KS_CHILD_EVENT } ks_child_kind;
 #define KS_CHILD_KINDS 3
+#define KS_BROOD_KINDS 4
 
 /* What an owner needs to know of a child. */
 struct ks_digest {
@@ -59,7 +68,10 @@ struct ks_tale {
     struct ks_shown *shown;
     void *sink_slot;
     int64_t transition_wall_ms;
+    bool is_inquired; /* a user of the brood of Events */
 };
+
+struct ks_docket;
 
 struct ks_child {
     struct ks_list in_family;
@@ -74,6 +86,7 @@ struct ks_child {
     int64_t first_seen_wall_ms;
     struct ks_child_wait *wait;
     struct ks_tale *tale;
+    struct ks_docket *docket; /* NULL: no Event is about it */
 };
 
 /* Whose revision counts. */
@@ -85,6 +98,7 @@ struct ks_family {
     struct ks_parent *parent;
     struct ks_child *child;
     struct ks_list members;
+    struct ks_list noted;                     /* dockets of members */
     struct ks_list failing[KS_FAILING_LISTS]; /* the earliest failure first */
     uint32_t failing_count;
     uint32_t ready_count;    /* of the wanted revision */
@@ -120,11 +134,35 @@ struct ks_nursery {
     struct ks_session *session;
     struct ks_list parents;
     struct ks_map *families;
-    struct ks_brood broods[KS_CHILD_KINDS];
+    struct ks_map *dockets;
+    struct ks_list noted; /* dockets with notes */
+    struct ks_list inquiries;
+    struct ks_brood broods[KS_BROOD_KINDS];
     struct ks_timer patience; /* then its parents are answered without their children */
     bool is_late;
     size_t ns_len;
     char ns[];
+};
+
+struct ks_note;
+
+struct ks_docket {
+    struct ks_nursery *nursery;
+    struct ks_child *child; /* NULL: not known to be one */
+    struct ks_list in_family;
+    struct ks_list in_noted;
+    struct ks_list inquiries;
+    struct ks_note *notes[KS_NOTES_MAX];
+    struct ks_str uid;
+    char text[];
+};
+
+struct ks_inquiry {
+    struct ks_list in_nursery;
+    struct ks_list in_docket;
+    struct ks_docket *docket;
+    struct ks_object *object;
+    struct ks_shown *base; /* what is shown, without what Events say */
 };
 
 /* What the parent's own JSON said, for when only its children change. */
@@ -205,9 +243,10 @@ struct ks_parent *ks_family_parent(const struct ks_family *f, unsigned *levels);
 const struct ks_child *ks_family_first_failure(const struct ks_family *f);
 uint64_t ks_revision_hash(struct ks_str text);
 
-/* explain.c: adds the causes of failing members to those of their owner, which may not lie in the
- * session's set. */
-void ks_family_explain(const struct ks_family *f, struct ks_shown *out);
+/* explain.c: adds the causes of the failing members (of the family, NULL: none) and what Events say
+ * of all that count to the causes of the parent, which may not lie in the session's set. */
+void ks_parent_explain(const struct ks_parent *p, const struct ks_family *failing,
+                       struct ks_shown *out);
 
 /* child.c */
 KS_MUST_USE bool ks_child_see(struct ks_brood *b, struct ks_record *record,
@@ -228,5 +267,28 @@ KS_MUST_USE bool ks_parent_tell_removed(const struct ks_parent *p);
 /* The sink's slot is given back. */
 void ks_child_forget(struct ks_child *c);
 void ks_family_forget(struct ks_family *f);
+
+/* docket.c: NULL: no memory. */
+KS_MUST_USE struct ks_docket *ks_docket_get(struct ks_nursery *n, struct ks_str uid);
+/* Frees it when nothing is in it. */
+void ks_docket_reap(struct ks_docket *d);
+/* A child has come, or goes. */
+void ks_docket_bind(struct ks_child *c);
+void ks_docket_unbind(struct ks_child *c);
+/* What Events say, beside what there is already. */
+void ks_docket_merge(const struct ks_docket *d, struct ks_causes *out);
+/* The same for what is to be shown; the causes are borrowed until the next call. d may be NULL. */
+void ks_docket_explain(const struct ks_docket *d, struct ks_shown *out);
+/* All that have something to say: the Events are listed. */
+KS_MUST_USE bool ks_dockets_tell(struct ks_nursery *n);
+KS_MUST_USE bool ks_event_see(struct ks_nursery *n, struct ks_record *record,
+                              struct ks_json_value event);
+KS_MUST_USE bool ks_event_lose(struct ks_record *record);
+/* Lost, and nobody is told. */
+void ks_event_release(struct ks_record *record);
+
+/* inquiry.c: whether Events would explain it. */
+bool ks_status_is_inquired(ks_status status);
+KS_MUST_USE bool ks_inquiry_tell(const struct ks_inquiry *q);
 
 #endif

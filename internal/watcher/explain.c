@@ -9,11 +9,16 @@
  *   1. what is Current has no causes;
  *   2. of a family, at most KS_CAUSES_MAX failing members are looked at, the earliest failures.
  *
- * Thread: the loop's.  It does not: read Events.
+ *   3. what Events say is merged into what is told, for an object by its inquiry (inquiry.c).
+ *
+ * Thread: the loop's.  It does not: read Events (docket.c).
  */
 #include "watcher/children.h"
 
 #include "base/alloc.h"
+
+/* Dockets of children that are looked at, so that a great family costs no more than a small one. */
+#define NOTED_LOOKED_MAX 32
 
 bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
                         struct ks_json_value json, struct ks_shown *now, struct ks_shown *later)
@@ -37,15 +42,10 @@ bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
     return true;
 }
 
-void ks_family_explain(const struct ks_family *f, struct ks_shown *out)
+static void merge_failing(const struct ks_family *f, struct ks_causes *causes)
 {
-    struct ks_causes *causes = f->nursery->session->causes;
     size_t looked = 0;
 
-    if (!causes || out->status == KS_STATUS_CURRENT)
-        return;
-    ks_causes_init(causes);
-    ks_causes_merge(causes, out->causes, out->cause_count);
     KS_LIST_FOREACH(link, &f->failing[KS_FAILING_NEW])
     {
         const struct ks_child *c = KS_CONTAINER_OF(link, struct ks_child, in_failing);
@@ -54,6 +54,51 @@ void ks_family_explain(const struct ks_family *f, struct ks_shown *out)
             break;
         if (c->digest.shown)
             ks_causes_merge(causes, c->digest.shown->causes, c->digest.shown->cause_count);
+    }
+}
+
+/* Of the revision that its owner rolls out. */
+static bool counts(const struct ks_family *f, const struct ks_child *c)
+{
+    if (f->newest)
+        return c == f->newest;
+    return !f->wanted || !c->revision || f->wanted == c->revision;
+}
+
+static void merge_noted(const struct ks_family *f, struct ks_causes *causes)
+{
+    size_t looked = 0;
+
+    KS_LIST_FOREACH(link, &f->noted)
+    {
+        const struct ks_docket *d = KS_CONTAINER_OF(link, struct ks_docket, in_family);
+
+        if (looked++ == NOTED_LOOKED_MAX)
+            break;
+        if (ks_status_is_inquired(d->child->digest.status) && counts(f, d->child))
+            ks_docket_merge(d, causes);
+    }
+}
+
+void ks_parent_explain(const struct ks_parent *p, const struct ks_family *failing,
+                       struct ks_shown *out)
+{
+    const struct ks_family *const families[] = {p->family,
+                                                p->family->newest ? p->family->newest->own : NULL};
+    struct ks_causes *causes = p->nursery->session->causes;
+    bool is_noted = false;
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(families); i++)
+        is_noted = is_noted || (families[i] && !ks_list_is_empty(&families[i]->noted));
+    if (!causes || out->status == KS_STATUS_CURRENT || (!failing && !is_noted))
+        return;
+    ks_causes_init(causes);
+    ks_causes_merge(causes, out->causes, out->cause_count);
+    if (failing)
+        merge_failing(failing, causes);
+    for (size_t i = 0; i < KS_ARRAY_LEN(families); i++) {
+        if (families[i])
+            merge_noted(families[i], causes);
     }
     out->causes = causes->items;
     out->cause_count = causes->count;

@@ -35,6 +35,7 @@ struct ks_family *ks_family_get(struct ks_nursery *n, struct ks_str owner_uid)
     f->uid = ks_str_make(f->text, owner_uid.len);
     f->nursery = n;
     ks_list_init(&f->members);
+    ks_list_init(&f->noted);
     for (size_t i = 0; i < KS_FAILING_LISTS; i++)
         ks_list_init(&f->failing[i]);
     if (ks_map_put(n->families, f->uid, f)) {

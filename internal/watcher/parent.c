@@ -245,6 +245,7 @@ static const struct ks_child *find_failure(const struct ks_parent *p)
     case KS_CHILD_JOB:
         return newest && newest->digest.fails ? newest : NULL;
     case KS_CHILD_REPLICA_SET:
+    case KS_CHILD_EVENT:
         break;
     }
     if (!newest || !newest->own || newest->own->has_been_ready)
@@ -374,8 +375,8 @@ static ks_rc put_together(const struct ks_parent *p, struct ks_shown *out, struc
     ks_rc rc = decide(p, out, text, next_ms);
     const struct ks_child *failure = rc ? NULL : find_failure(p);
 
-    if (failure)
-        ks_family_explain(failure->family, out);
+    if (!rc)
+        ks_parent_explain(p, failure ? failure->family : NULL, out);
     return rc;
 }
 

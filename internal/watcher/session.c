@@ -56,6 +56,7 @@ static void set_state(struct ks_session *s, ks_session_state to)
 static void session_destroy(struct ks_session *s)
 {
     ks_free(s->causes);
+    ks_free(s->told_causes);
     ks_free(s->pursuits);
     ks_free(s->text);
     ks_free(s);
@@ -330,7 +331,8 @@ static ks_rc session_start(struct ks_session *s, const struct ks_session_config 
 {
     if (config->include_causes) {
         s->causes = ks_alloc0(sizeof(*s->causes));
-        if (!s->causes)
+        s->told_causes = ks_alloc0(sizeof(*s->told_causes));
+        if (!s->causes || !s->told_causes)
             return ks_fail(err, KS_RC_NOMEM, "no memory for the causes of a session");
     }
     if (!copy_targets(s, config->targets, config->target_count))

@@ -65,6 +65,7 @@ struct ks_pursuit;
 struct ks_doubt;
 struct ks_recheck;
 struct ks_parent;
+struct ks_inquiry;
 
 struct ks_object {
     struct ks_kind *kind; /* NULL as long as the kind of the target that names it is not resolved */
@@ -79,12 +80,13 @@ struct ks_object {
     void *sink_slot;
     struct ks_recheck *recheck;
     struct ks_doubt *doubt;
-    struct ks_stake *stake;   /* NULL: no fact beside it would change its verdict */
-    struct ks_parent *parent; /* of the first of a name; NULL: no children would change it */
-    ks_target_bits named;     /* targets that name it */
-    ks_target_bits selected;  /* targets that select it */
-    ks_target_bits held;      /* of these: those whose watch holds it now */
-    ks_target_bits told;      /* what the sink knows of named and selected */
+    struct ks_stake *stake;     /* NULL: no fact beside it would change its verdict */
+    struct ks_parent *parent;   /* of the first of a name; NULL: no children would change it */
+    struct ks_inquiry *inquiry; /* NULL: no Event would explain it */
+    ks_target_bits named;       /* targets that name it */
+    ks_target_bits selected;    /* targets that select it */
+    ks_target_bits held;        /* of these: those whose watch holds it now */
+    ks_target_bits told;        /* what the sink knows of named and selected */
     int64_t transition_wall_ms;
     int64_t first_seen_wall_ms; /* of the first of a name: when a watch began to hold it */
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
@@ -174,7 +176,9 @@ struct ks_session {
     size_t max_objects;
     int64_t first_answer_ms;
     ks_profile profile;
-    struct ks_causes *causes; /* to work in; NULL: none are wanted */
+    struct ks_causes *causes;      /* to work in; NULL: none are wanted */
+    struct ks_causes *told_causes; /* to merge in what Events say; NULL as well */
+    size_t note_bytes;             /* of what is kept of Events */
     uint32_t generated_depth;
     size_t object_count;
     struct ks_list kinds;
@@ -311,6 +315,14 @@ void ks_object_forget(struct ks_session *s, struct ks_object *o);
 /* Its last sighting says nothing any more: neither by itself nor if facts change. */
 void ks_recheck_cancel(struct ks_object *o);
 void ks_rechecks_cancel(struct ks_session *s);
+
+/* inquiry.c */
+/* It is to be shown like this. What Events say of it is added if it is not Current and causes are
+ * wanted; that is borrowed until the next call. */
+KS_MUST_USE bool ks_inquiry_see(struct ks_session *s, struct ks_object *o, struct ks_shown *now);
+void ks_inquiry_end(struct ks_object *o);
+/* What it shows, without what Events say. */
+const struct ks_shown *ks_object_said(const struct ks_object *o);
 
 /* stake.c */
 void ks_stake_drop(struct ks_object *o);

@@ -90,11 +90,14 @@ bool ks_object_show(struct ks_session *s, struct ks_object *o, const struct ks_s
 {
     ks_status previous = o->shown ? o->shown->status : KS_STATUS_UNSPECIFIED;
     ks_target_bits targets = ks_object_targets(o);
+    struct ks_shown told = *now;
     struct ks_shown *copy;
 
-    if (o->shown && o->told == targets && ks_shown_equal(o->shown, now))
+    if (!ks_inquiry_see(s, o, &told))
+        return false;
+    if (o->shown && o->told == targets && ks_shown_equal(o->shown, &told))
         return true;
-    copy = ks_shown_dup(now);
+    copy = ks_shown_dup(&told);
     if (!copy)
         return ks_session_fail_nomem(s);
     ks_free(o->shown);
@@ -110,6 +113,7 @@ void ks_object_forget(struct ks_session *s, struct ks_object *o)
     void *slot = KS_TAKE(o->sink_slot);
 
     o->told = 0;
+    ks_inquiry_end(o);
     if (slot)
         s->ops.on_forget(s->ctx, slot);
 }
@@ -321,7 +325,7 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
     if (!is_other && o->is_gone)
         return true;
     if (is_stale(o, seen)) /* its state is old news, but that it belongs to a target may be new */
-        return !o->shown || is_other || ks_object_show(s, o, o->shown);
+        return !o->shown || is_other || ks_object_show(s, o, ks_object_said(o));
     if (is_other && !begin_new_life(s, o, seen))
         return false;
     ks_recheck_cancel(o);

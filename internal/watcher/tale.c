@@ -86,6 +86,21 @@ static bool emit(struct ks_child *c, const struct ks_parent *p, ks_status previo
     return ks_session_emit(s, &event);
 }
 
+/* Events explain what is not Current. */
+static bool inquire(struct ks_child *c, ks_status status)
+{
+    struct ks_brood *events = &c->brood->nursery->broods[KS_CHILD_EVENT];
+    bool is_wanted = session_of(c)->causes && ks_status_is_inquired(status);
+
+    if (is_wanted == c->tale->is_inquired)
+        return true;
+    c->tale->is_inquired = is_wanted;
+    if (is_wanted)
+        return ks_brood_use(events);
+    ks_brood_unuse(events);
+    return true;
+}
+
 static bool tell(struct ks_child *c, const struct ks_parent *p, const struct ks_shown *now)
 {
     struct ks_session *s = session_of(c);
@@ -106,7 +121,7 @@ static bool tell(struct ks_child *c, const struct ks_parent *p, const struct ks_
     c->tale->shown = copy;
     if (copy->status != previous)
         c->tale->transition_wall_ms = ks_loop_wall_ms(s->loop);
-    return emit(c, p, previous);
+    return inquire(c, copy->status) && emit(c, p, previous);
 }
 
 bool ks_child_tell(struct ks_child *c)
@@ -119,6 +134,7 @@ bool ks_child_tell(struct ks_child *c)
         return true;
     now = *c->digest.shown;
     count_in(c, &now, &room);
+    ks_docket_explain(c->docket, &now);
     return tell(c, p, &now);
 }
 
@@ -199,6 +215,8 @@ void ks_child_forget(struct ks_child *c)
 
     if (!tale)
         return;
+    if (tale->is_inquired)
+        ks_brood_unuse(&c->brood->nursery->broods[KS_CHILD_EVENT]);
     if (tale->sink_slot)
         s->ops.on_forget(s->ctx, tale->sink_slot);
     ks_free(tale->shown);
