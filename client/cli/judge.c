@@ -21,18 +21,38 @@ struct ks_status_kind ks_judge_kind(const struct ks_manifest_place *place)
     };
 }
 
-/* The reference would call Current what is no Kubernetes object at all, as nothing in it says
- * otherwise; a person who gives such a file has made a mistake. */
+/* Why it is no Kubernetes object; NULL when it is one. The reference calls much of it Current, as
+ * nothing in it says otherwise; a person who gives such a file has made a mistake. */
+static const char *form_fault(const struct ks_subject *s)
+{
+    ks_json_type metadata = ks_json_type_of(ks_json_get(s->object, "metadata"));
+
+    if (s->place->kind.len == 0)
+        return ks_json_is_absent(ks_json_get(s->object, "kind")) ? "it has no kind"
+                                                                 : "its kind is no text";
+    if (metadata != KS_JSON_MAP && metadata != KS_JSON_ABSENT && metadata != KS_JSON_NULL)
+        return "its metadata is no map";
+    return NULL;
+}
+
+static ks_rc fail_form(const struct ks_subject *s, const char *fault, struct ks_error *err)
+{
+    (void)ks_fail(err, KS_RC_INVALID, "this is no Kubernetes object: %s", fault); /* wrapped */
+    if (s->place->line == 0)
+        return ks_wrap(err, KS_RC_INVALID, "%s, object %zu", s->place->path, s->place->number);
+    return ks_wrap(err, KS_RC_INVALID, "%s, line %zu", s->place->path, s->place->line);
+}
+
 ks_rc ks_judge(const struct ks_subject *s, ks_profile profile, struct ks_judgement *out)
 {
     const struct ks_status_kind kind = ks_judge_kind(s->place);
     struct ks_status_context context = {.kind = &kind};
     bool says_kind = !ks_json_is_absent(ks_json_get(s->object, "kind"));
+    const char *fault = form_fault(s);
 
     out->why = (struct ks_error){.rc = KS_RC_OK};
-    if (s->place->kind.len == 0)
-        out->rc = ks_fail(&out->why, KS_RC_INVALID, "this is no Kubernetes object: %s",
-                          says_kind ? "its kind is no text" : "it has no kind");
+    if (fault)
+        out->rc = fail_form(s, fault, &out->why);
     else
         out->rc = ks_status_compute_profile(profile, s->object, s->now_ms,
                                             says_kind ? NULL : &context, &out->verdict, &out->why);

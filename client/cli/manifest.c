@@ -147,6 +147,20 @@ static bool is_list(struct ks_json_value v)
                        LIST_SUFFIX);
 }
 
+/* What is wrong with a value that says it is a list and is none; NULL: it says no such thing. The
+ * name of a custom resource's kind may end in List too: then the object has a name of its own. */
+static const char *list_fault(struct ks_json_value v)
+{
+    struct ks_str kind = ks_json_lenient_str(v, "kind", "");
+    bool is_named = ks_json_lenient_str(v, "metadata.name", "").len > 0;
+
+    if (is_list(v) || !ks_str_ends(kind, LIST_SUFFIX) || (is_named && !ks_str_is(kind, "List")))
+        return NULL;
+    return ks_json_is_absent(ks_json_get(v, "items"))
+               ? "it says that it is a list, and has no items"
+               : "it says that it is a list, and its items are something else";
+}
+
 /* A PodList has Pods; a List has what its items say. */
 static void note_list(struct reader *r, struct ks_json_value list)
 {
@@ -165,12 +179,16 @@ static void forget_list(struct reader *r)
 
 static ks_rc give_checked(struct reader *r, struct ks_json_value v, size_t line)
 {
+    const char *fault = list_fault(v);
     struct ks_error why = {0};
 
-    if (ks_json_type_of(v) == KS_JSON_MAP && !is_list(v))
+    if (is_list(v))
+        fault = "a list within a list";
+    else if (ks_json_type_of(v) != KS_JSON_MAP)
+        fault = "this is no object";
+    else if (!fault)
         return give(r, v, line);
-    (void)ks_fail(&why, KS_RC_PARSE, /* only records */
-                  is_list(v) ? "a list within a list" : "this is no object");
+    (void)ks_fail(&why, KS_RC_PARSE, "%s", fault); /* only records */
     return give_bad(r, &why, line);
 }
 
@@ -346,8 +364,12 @@ static ks_rc read_text(struct reader *r, struct ks_str text, size_t line)
 static ks_rc on_document(void *ctx, struct ks_str json, size_t line)
 {
     struct reader *r = ctx;
+    struct ks_error why = {0};
 
-    return read_text(r, json, r->line + line - 1);
+    if (ks_str_chr(KS_LIT("{["), json.ptr[0]) >= 0)
+        return read_text(r, json, r->line + line - 1);
+    (void)ks_fail(&why, KS_RC_PARSE, "this is plain text, no object"); /* only records */
+    return give_bad(r, &why, r->line + line - 1);
 }
 
 /* All that is left, as YAML; why is filled unless a callback has ended it. */

@@ -22,6 +22,14 @@ static ks_rc wrong_type(struct ks_error *err, const char *path, const char *want
     return ks_fail(err, KS_RC_INVALID, "%s is not %s, so no status can be computed", path, wanted);
 }
 
+/* What is in the way of the first field that is looked for. */
+static ks_rc wrong_deletion(const struct ks_subject *subject, struct ks_error *err)
+{
+    if (ks_json_type_of(ks_json_get(subject->object, "metadata")) != KS_JSON_MAP)
+        return wrong_type(err, "metadata", "a map");
+    return wrong_type(err, "metadata.deletionTimestamp", "a string");
+}
+
 static ks_rc check_deletion(const struct ks_subject *subject, struct ks_verdict *out,
                             struct ks_error *err)
 {
@@ -29,7 +37,7 @@ static ks_rc check_deletion(const struct ks_subject *subject, struct ks_verdict 
 
     switch (ks_json_strict_str(subject->object, "metadata.deletionTimestamp", &since)) {
     case KS_LOOKUP_ERROR:
-        return wrong_type(err, "metadata.deletionTimestamp", "a string");
+        return wrong_deletion(subject, err);
     case KS_LOOKUP_ABSENT:
         return KS_RC_OK;
     case KS_LOOKUP_FOUND:

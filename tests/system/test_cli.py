@@ -479,13 +479,21 @@ class Computing(unittest.TestCase):
 
     def test_what_is_no_object_is_an_error(self):
         for text, says in (("{}", "it has no kind"), ("a: [1, 2]\n", "it has no kind"),
-                           ('{"kind": 5}', "its kind is no text"), ('{"kind": ""}', "its kind is no text")):
+                           ('{"kind": 5}', "its kind is no text"), ('{"kind": ""}', "its kind is no text"),
+                           ('{"kind": "ConfigMap", "metadata": []}', "its metadata is no map"),
+                           ('{"kind": "Pod", "metadata": "x"}', "its metadata is no map")):
             with self.subTest(text):
                 done = kstatus("compute", "-f", "-", text=text)
                 self.assertEqual((done.code, done.err), (1, ""))
-                self.assertRegex(done.out, rf"^Unknown      \?/\?  \[Error\] this is no Kubernetes object: {says}$")
+                self.assertRegex(done.out, r"^Unknown      [\w?]+/\?  \[Error\] standard input, line 1: "
+                                           rf"this is no Kubernetes object: {says}$")
                 answer = json.loads(kstatus("compute", "-f", "-", "-o", "json", text=text).out)
                 self.assertIn(says, answer["error"])
+        for profile in ("kstatus", "strict"):
+            for items in ("", ', "items": {}', ', "items": "x"'):
+                done = kstatus("compute", "--profile", profile, "-f", "-", text=f'{{"kind": "List"{items}}}')
+                self.assertEqual((done.code, done.err), (1, ""))
+                self.assertRegex(done.out, r"^Unknown      \?/\?  \[Error\] standard input, line 1: it says that it is a list, ")
         done = kstatus("compute", "-f", "-", text='{"kind": "List", "items": null}')
         self.assertEqual((done.code, done.out, done.err), (0, "", ""))
 
@@ -552,7 +560,7 @@ class Computing(unittest.TestCase):
         self.assertRegex(parts[0], r"(?m)^  conditions  Available=False Minimum\n                word word")
         self.assertRegex(parts[1], r"(?m)^  causes      Pod/crash\n {16}container main\n {18}\w+, exit code 3, 5 restarts\n(?s:.)*^ {20}-> \S")
         self.assertNotIn("causes", parts[2])
-        self.assertRegex(parts[3], r"^\?/\?\n  error       this is no Kubernetes object")
+        self.assertRegex(parts[3], r"^\?/\?\n  error       standard input, line \d+: this is no Kubernetes object")
         answers = [json.loads(line) for line in
                    kstatus("compute", "--explain", "-o", "json", "-f", "-", text=text).out.splitlines()]
         self.assertEqual([a.get("status") for a in answers], ["InProgress", "Failed", "Current", None])

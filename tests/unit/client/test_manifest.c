@@ -146,6 +146,34 @@ static void lists_are_flattened(void **state)
     expect("{\"kind\":\"List\",\"items\":[7," OBJECT("b") "]}", "! b ");
 }
 
+static void expect_fault(const char *text, const char *fault)
+{
+    struct harvest h = {.number = 0};
+    struct ks_error err = {0};
+
+    assert_int_equal(read_pieces(ks_str_from(text), 1u << 20, &lenient, &h, &err), KS_RC_OK);
+    assert_string_equal(h.names.data, "! ");
+    assert_string_equal(h.why.msg, fault);
+    ks_buf_fini(&h.names);
+}
+
+static void lists_that_are_none(void **state)
+{
+    static const char no_items[] = "it says that it is a list, and has no items";
+    static const char odd_items[] = "it says that it is a list, and its items are something else";
+
+    (void)state;
+    expect_fault("{\"kind\":\"List\"}", no_items);
+    expect_fault("kind: List\nmetadata: {name: x}\n", no_items);
+    expect_fault("{\"kind\":\"PodList\",\"apiVersion\":\"v1\"}", no_items);
+    expect_fault("{\"kind\":\"List\",\"items\":{}}", odd_items);
+    expect_fault("{\"kind\":\"List\",\"items\":\"x\"}", odd_items);
+    expect_fault("just words\n", "this is plain text, no object");
+    /* A custom resource may be called so. */
+    expect("{\"kind\":\"AllowList\",\"metadata\":{\"name\":\"a\"}}", "a ");
+    expect("{\"kind\":\"AllowList\",\"metadata\":{\"name\":\"a\"},\"items\":{}}", "a ");
+}
+
 #define PRETTY(name) "{\n  \"kind\": \"Pod\",\n  \"metadata\": {\n  \"name\": \"" name "\"\n}\n}\n"
 
 static void documents_follow_one_another(void **state)
@@ -428,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form),
         cmocka_unit_test(lists_are_flattened),
+        cmocka_unit_test(lists_that_are_none),
         cmocka_unit_test(documents_follow_one_another),
         cmocka_unit_test(a_typed_list_says_what_its_items_are),
         cmocka_unit_test(a_bad_line_spoils_itself),

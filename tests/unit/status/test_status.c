@@ -232,6 +232,8 @@ static void names_what_it_refuses(void **state)
          "status.observedGeneration is not an integer, so no status can be computed"},
         {WIDGET("\"deletionTimestamp\":1", ""),
          "metadata.deletionTimestamp is not a string, so no status can be computed"},
+        {"{\"kind\":\"Widget\",\"metadata\":[]}",
+         "metadata is not a map, so no status can be computed"},
         {WIDGET("", "\"conditions\":[null,{\"status\":true}]"),
          "status.conditions[1].status is not a string, so no status can be computed"},
         {WIDGET("", "\"conditions\":[1]"),
