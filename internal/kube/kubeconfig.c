@@ -11,10 +11,13 @@
  */
 #include "kube/kubeconfig.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "json/json.h"
 #include "json/path.h"
 #include "yaml/yaml.h"
+#include "kube/kubeconfig_form.h"
 #include "kube/stanza.h"
 
 static const struct ks_json_limits json_limits = {
@@ -92,8 +95,11 @@ static ks_rc file_parse(struct file *f, struct ks_str text, struct ks_error *err
 {
     struct ks_error why = {0};
     const char *form;
-    ks_rc rc = ks_yaml_to_json(text, &ks_yaml_limits_kubeconfig, on_document, f, &why);
+    ks_rc rc = ks_kubeconfig_check_bytes(text, f->path, err);
 
+    if (rc)
+        return rc;
+    rc = ks_yaml_to_json(text, &ks_yaml_limits_kubeconfig, on_document, f, &why);
     if (rc == KS_RC_NOMEM)
         return ks_stanza_no_memory(err);
     if (rc)
@@ -111,7 +117,7 @@ static ks_rc file_parse(struct file *f, struct ks_str text, struct ks_error *err
         return ks_stanza_no_memory(err);
     if (rc)
         return ks_fail(err, KS_RC_CONFIG, "%s is no kubeconfig: %s", f->path, why.msg);
-    return KS_RC_OK;
+    return ks_kubeconfig_check_form(ks_json_root(f->json), f->path, err);
 }
 
 ks_rc ks_kubeconfig_add(struct ks_kubeconfig *k, struct ks_str text, const char *path,
@@ -189,13 +195,9 @@ static ks_rc entry_find(const struct ks_kubeconfig *k, const struct section *sec
     return rc;
 }
 
-/* Where it was looked for, and what there is: "a, b in /x and /y". What does not fit is cut. */
-static ks_rc fail_context(const struct ks_kubeconfig *k, struct ks_str name, struct ks_error *err)
+/* "a, b": the names of all contexts; what does not fit is cut. */
+static void append_contexts(const struct ks_kubeconfig *k, struct ks_buf *out)
 {
-    struct ks_buf names;
-    const char *first = k->count ? k->files[0].path : "the kubeconfig";
-
-    ks_buf_init(&names, 300);
     for (size_t i = 0; i < k->count; i++) {
         struct ks_json_value list = ks_json_get(root_of(&k->files[i]), contexts.list);
 
@@ -204,20 +206,56 @@ static ks_rc fail_context(const struct ks_kubeconfig *k, struct ks_str name, str
             struct ks_str known = ks_json_lenient_str(v, "name", "");
 
             if (known.len &&
-                ks_buf_appendf(&names, "%s%.*s", names.len ? ", " : "", KS_STR_ARGS(known)))
-                break;
+                ks_buf_appendf(out, "%s%.*s", out->len ? ", " : "", KS_STR_ARGS(known)))
+                return;
         }
     }
+}
+
+/* Why a file has no context. */
+static const char *lack_of(const struct file *f)
+{
+    if (!f->json)
+        return "is empty";
+    return ks_kubeconfig_has_members(ks_json_root(f->json))
+               ? "has no contexts"
+               : "has none of a kubeconfig's members (clusters, users, contexts, current-context)";
+}
+
+/* There is no context at all: nothing to choose from. */
+static ks_rc fail_empty(const struct ks_kubeconfig *k, struct ks_str name, struct ks_error *err)
+{
+    char wanted[160] = "";
+
     if (name.len)
-        ks_fail(err, KS_RC_CONFIG, "there is no context \"%.*s\" in %s%s; there is: %s",
-                KS_STR_ARGS(name), first, k->count > 1 ? " and the other files" : "",
-                names.len ? names.data : "none");
-    else
-        ks_fail(err, KS_RC_CONFIG,
-                "%s%s has no current-context: choose one with --context; there is: %s", first,
-                k->count > 1 ? " and the other files" : "", names.len ? names.data : "none");
-    ks_buf_fini(&names);
-    return KS_RC_CONFIG;
+        (void)snprintf(wanted, sizeof(wanted), "there is no context \"%.*s\": ", /* fits */
+                       KS_STR_ARGS(ks_str_cut_utf8(name, 100)));
+    if (k->count == 0)
+        return ks_fail(err, KS_RC_CONFIG, "%sthere is no kubeconfig; name one with --kubeconfig",
+                       wanted);
+    return ks_fail(err, KS_RC_CONFIG,
+                   "%s%s %s%s, so it names no cluster: name another file with --kubeconfig or "
+                   "KUBECONFIG",
+                   wanted, k->files[0].path, lack_of(&k->files[0]),
+                   k->count > 1 ? ", nor has another file of KUBECONFIG a context" : "");
+}
+
+/* Where it was looked for, and what there is: "a, b in /x and /y". */
+static ks_rc fail_context(const struct ks_kubeconfig *k, struct ks_str name, struct ks_error *err)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf names = KS_BUF(300);
+    const char *first = k->count ? k->files[0].path : "the kubeconfig";
+    const char *others = k->count > 1 ? " and the other files" : "";
+
+    append_contexts(k, &names);
+    if (names.len == 0)
+        return fail_empty(k, name, err);
+    if (name.len)
+        return ks_fail(err, KS_RC_CONFIG, "there is no context \"%.*s\" in %s%s; there is: %s",
+                       KS_STR_ARGS(name), first, others, names.data);
+    return ks_fail(err, KS_RC_CONFIG,
+                   "%s%s %s no current-context: choose one with --context; there is: %s", first,
+                   others, k->count > 1 ? "have" : "has", names.data);
 }
 
 /* The entry that the context names under that key; an absent user is anonymous, an absent cluster

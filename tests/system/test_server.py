@@ -705,6 +705,13 @@ class Trouble(unittest.TestCase):
             code, text = self.run_wrong("--kubeconfig", path)
             self.assertEqual(code, 1)
             self.assertIn(str(path), text)
+            for content, says in ((b"", "is empty"), (b"\x7fELF\0\0", "it is a binary file"),
+                                  (b"kind: Secret\n", "its kind is Secret"), (b"clusters: 5\n", "its clusters are no list"),
+                                  (b"metadata: []\n", "has none of a kubeconfig's members")):
+                path.write_bytes(content)
+                code, text = self.run_wrong("--kubeconfig", path)
+                self.assertEqual((code, len(text.splitlines())), (1, 1))
+                self.assertRegex(text, f"^kstatusd: {path} .*{says}.* name another file with --kubeconfig")
             code, text = self.run_wrong("--kubeconfig", sim.kubeconfig, "--context", "no-such-context")
             self.assertEqual(code, 1)
             self.assertIn("no-such-context", text)

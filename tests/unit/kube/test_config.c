@@ -334,8 +334,25 @@ static void mistakes_are_named(void **state)
          "exec.env"},
         {ONE("", "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: x, args: [1]}"),
          "args is no string"},
-        {HEAD, "no current-context"},
-        {"", "no current-context"},
+        {HEAD "contexts:\n" CONTEXT("a", "c", "u"),
+         "/etc/kube/config has no current-context: choose one with --context; there is: a"},
+        {HEAD, "/etc/kube/config has none of a kubeconfig's members (clusters, users, contexts, "
+               "current-context), so it names no cluster: name another file with --kubeconfig"},
+        {"", "/etc/kube/config is empty, so it names no cluster: name another file"},
+        {"# nothing\n", "/etc/kube/config is empty"},
+        {"metadata: []\n", "/etc/kube/config has none of a kubeconfig's members"},
+        {HEAD "clusters: []\n", "/etc/kube/config has no contexts"},
+        {HEAD "current-context: a\n",
+         "there is no context \"a\": /etc/kube/config has no contexts"},
+        {"clusters: 5\n", "/etc/kube/config is no kubeconfig: its clusters are no list; mend them"},
+        {"users: \"x\"\n", "its users are no list"},
+        {"contexts: {}\n", "its contexts are no list"},
+        {"clusters: [5]\n", "clusters[0] is no map with a name and a cluster"},
+        {"contexts: [{}, {name: a, context: x}]\n", "contexts[1].context is no map"},
+        {"kind: Secret\n", "/etc/kube/config is no kubeconfig: its kind is Secret, where Config "
+                           "belongs; name another file with --kubeconfig or KUBECONFIG"},
+        {"kind: 5\n", "its kind is no text"},
+        {"current-context: 5\n", "its current-context is no text"},
         {"[]", "it holds a list"},
         {"some words", "it is plain text"},
         {"\"a\"", "it is plain text"},
@@ -370,6 +387,26 @@ static void mistakes_are_named(void **state)
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++)
         assert_says(parse_refused(rows[i].text), rows[i].says);
+}
+
+static const char *bytes_refused(struct ks_str text)
+{
+    static struct ks_error err;
+    struct ks_kube_config *c = NULL;
+
+    err = (struct ks_error){.rc = KS_RC_OK};
+    assert_int_equal(ks_kube_config_parse(text, "/etc/kube/config", NULL, false, &c, &err),
+                     KS_RC_CONFIG);
+    return err.msg;
+}
+
+static void bytes_that_are_no_text(void **state)
+{
+    (void)state;
+    assert_says(bytes_refused(KS_LIT("\x7f"
+                                     "ELF\x02\0\0")),
+                "/etc/kube/config is no kubeconfig: it is a binary file; name another file");
+    assert_says(bytes_refused(KS_LIT("\xff\xfek\0i\0")), "its text is UTF-16; save it as UTF-8");
 }
 
 static void secrets_stay_out_of_messages(void **state)
@@ -624,6 +661,7 @@ int main(void)
         cmocka_unit_test(impersonation),
         cmocka_unit_test(exec_plugins),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(secrets_stay_out_of_messages),
         cmocka_unit_test_setup_teardown(files_are_read_beside_the_kubeconfig, setup, teardown),
         cmocka_unit_test_setup_teardown(an_explicit_file_has_to_be_there, setup, teardown),
