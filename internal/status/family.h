@@ -9,6 +9,9 @@
  * So a member's change costs the same in a family of any size. Who is a member is the caller's to
  * say: the reference asks the label selector, the watcher the controller owner reference.
  *
+ * Under profile `strict` the owner's rule decides what a failed Pod means (ks_status_context); here
+ * is only which Pods count.
+ *
  * Thread: the document's.  Owns: nothing.
  */
 #ifndef KS_STATUS_FAMILY_H
@@ -40,5 +43,14 @@ bool ks_member_fails_owner(struct ks_json_value member, const struct ks_status_k
  */
 void ks_status_count_failed(const struct ks_status_kind *owner, uint32_t failed,
                             struct ks_verdict *inout);
+
+/*
+ * Profile `strict`: whether a Pod counts as failed for its controller, of that kind. verdict is the
+ * Pod's own under that profile. A ReplicaSet and a Job have put another Pod in the place of one
+ * that has ended; and a Job counts what ends badly itself, so that only a Pod that does not get as
+ * far as to start counts for it.
+ */
+bool ks_strict_pod_fails_owner(struct ks_json_value pod, struct ks_str owner_kind,
+                               const struct ks_verdict *verdict);
 
 #endif

@@ -124,6 +124,9 @@ void ks_strict_members(struct ks_strict *s);
 /* Gateway API: conditions of a list of parents or ancestors; no element: NotObserved. */
 void ks_strict_parents(struct ks_strict *s, struct ks_json_value list);
 
+/* What the context knows of a workload's failed Pod. */
+void ks_strict_check_pods(struct ks_strict *s);
+
 /* Rules of kinds: strict_kinds.h. */
 void ks_strict_address_ingress(struct ks_strict *s);
 void ks_strict_api_service(struct ks_strict *s);

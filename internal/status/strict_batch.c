@@ -26,10 +26,20 @@ static void tell_failed_job(struct ks_strict *s, const struct ks_strict_conditio
     ks_strict_condition_tell(s, c, &finding);
 }
 
+/* A Job counts Pods that end badly, but one that does not start never ends. When others do start,
+ * it is not the Job that is wrong. */
+static void tell_running(struct ks_strict *s, int64_t succeeded)
+{
+    if (succeeded == 0 && ks_json_lenient_int(s->status, "ready", 0) == 0)
+        ks_strict_check_pods(s);
+    ks_strict_progress(s, "JobRunning",
+                       "Job is running: %" PRId64 " Pods active, %" PRId64 " succeeded",
+                       ks_json_lenient_int(s->status, "active", 0), succeeded);
+}
+
 void ks_strict_job(struct ks_strict *s)
 {
     int64_t succeeded = ks_json_lenient_int(s->status, "succeeded", 0);
-    int64_t active = ks_json_lenient_int(s->status, "active", 0);
     struct ks_strict_condition c;
 
     if (is_true(s, "Complete", &c))
@@ -39,9 +49,7 @@ void ks_strict_job(struct ks_strict *s)
     else if (ks_json_lenient_bool(s->object, "spec.suspend", false))
         ks_strict_current(s, "Suspended", "Job is suspended");
     else if (ks_json_lenient_str(s->status, "startTime", "").len > 0)
-        ks_strict_progress(s, "JobRunning",
-                           "Job is running: %" PRId64 " Pods active, %" PRId64 " succeeded", active,
-                           succeeded);
+        tell_running(s, succeeded);
     else
         ks_strict_progress(s, "JobNotStarted", "Job has not been started yet");
 }

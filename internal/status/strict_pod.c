@@ -15,6 +15,7 @@
 #include <inttypes.h>
 
 #include "json/path.h"
+#include "status/family.h"
 
 /* Of the spec's init containers, so many are looked at to find a sidecar's policy. */
 #define INIT_CONTAINERS_MAX 64
@@ -22,18 +23,28 @@
 struct waiting_row {
     const char *reason;
     int64_t grace_ms;
+    bool has_started; /* and ended, again and again */
 };
 
 static const struct waiting_row waiting_rows[] = {
-    {"CrashLoopBackOff", 0},
-    {"InvalidImageName", 0},
-    {"ErrImageNeverPull", 0},
-    {"ErrImagePull", KS_STRICT_GRACE_MS},
-    {"ImagePullBackOff", KS_STRICT_GRACE_MS},
-    {"CreateContainerConfigError", KS_STRICT_GRACE_MS},
-    {"CreateContainerError", KS_STRICT_GRACE_MS},
-    {"RunContainerError", KS_STRICT_GRACE_MS},
+    {"CrashLoopBackOff", 0, true},
+    {"InvalidImageName", 0, false},
+    {"ErrImageNeverPull", 0, false},
+    {"ErrImagePull", KS_STRICT_GRACE_MS, false},
+    {"ImagePullBackOff", KS_STRICT_GRACE_MS, false},
+    {"CreateContainerConfigError", KS_STRICT_GRACE_MS, false},
+    {"CreateContainerError", KS_STRICT_GRACE_MS, false},
+    {"RunContainerError", KS_STRICT_GRACE_MS, false},
 };
+
+static const struct waiting_row *find_waiting(struct ks_str reason)
+{
+    for (size_t i = 0; i < KS_ARRAY_LEN(waiting_rows); i++) {
+        if (ks_str_is(reason, waiting_rows[i].reason))
+            return &waiting_rows[i];
+    }
+    return NULL;
+}
 
 struct init_container {
     struct ks_str name;
@@ -84,14 +95,13 @@ static void check_waiting(const struct pod *pod, struct ks_json_value container,
         .message = ks_json_lenient_str(container, "state.waiting.message", ""),
         .since_ms = pod->scheduled_ms,
     };
+    const struct waiting_row *row = find_waiting(finding.reason);
 
-    for (size_t i = 0; i < KS_ARRAY_LEN(waiting_rows); i++) {
-        if (!ks_str_is(finding.reason, waiting_rows[i].reason))
-            continue;
-        finding.grace_ms = waiting_rows[i].grace_ms;
-        ks_strict_find(pod->s, &finding, "Container %.*s does not start",
-                       KS_STR_ARGS(ks_str_cut_utf8(name, 63)));
-    }
+    if (!row)
+        return;
+    finding.grace_ms = row->grace_ms;
+    ks_strict_find(pod->s, &finding, "Container %.*s does not start",
+                   KS_STR_ARGS(ks_str_cut_utf8(name, 63)));
 }
 
 /* A main container that has ended badly: it comes again, or it does not. */
@@ -245,4 +255,17 @@ void ks_strict_pod(struct ks_strict *s)
     if (!ks_strict_is_bad(s))
         check_phase(&pod, phase,
                     c.truth == KS_TRUTH_FALSE && ks_str_is(c.reason, "SchedulingGated"));
+}
+
+bool ks_strict_pod_fails_owner(struct ks_json_value pod, struct ks_str owner_kind,
+                               const struct ks_verdict *verdict)
+{
+    const struct waiting_row *row = find_waiting(verdict->reason);
+
+    if (verdict->status != KS_STATUS_FAILED)
+        return false;
+    if (ks_str_is(owner_kind, "Job"))
+        return row && !row->has_started;
+    return !ks_str_is(owner_kind, "ReplicaSet") ||
+           !ks_str_is(ks_json_lenient_str(pod, "status.phase", ""), "Failed");
 }

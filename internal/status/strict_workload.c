@@ -31,7 +31,7 @@ static struct replicas replicas_of(const struct ks_strict *s)
     };
 }
 
-static void check_pods(struct ks_strict *s)
+void ks_strict_check_pods(struct ks_strict *s)
 {
     const struct ks_status_evidence *failure = s->context->failure;
     struct ks_finding finding = {
@@ -140,7 +140,7 @@ void ks_strict_deployment(struct ks_strict *s)
     check_deadline(s);
     check_replica_failure(s);
     if (s->context->pod_ready_since_roll != KS_FACT_YES)
-        check_pods(s);
+        ks_strict_check_pods(s);
     if (r.updated < r.wanted && !is_only_scaling(s, &r))
         ks_strict_progress(s, is_paused ? "Paused" : "LessUpdated",
                            "%" PRId64 " of %" PRId64 " replicas updated%s", r.updated, r.wanted,
@@ -159,6 +159,8 @@ void ks_strict_replica_set(struct ks_strict *s)
     struct replicas r = replicas_of(s);
 
     check_replica_failure(s);
+    if (r.available < r.wanted)
+        ks_strict_check_pods(s);
     if (r.available < r.wanted)
         ks_strict_progress(s, "LessAvailable", "%" PRId64 " of %" PRId64 " replicas available",
                            r.available, r.wanted);
@@ -196,7 +198,7 @@ void ks_strict_stateful_set(struct ks_strict *s)
     bool is_timed = ks_json_lenient_int(s->object, "spec.minReadySeconds", 0) > 0;
     int64_t have = is_timed ? r.available : r.ready;
 
-    check_pods(s);
+    ks_strict_check_pods(s);
     if (have < r.wanted)
         ks_strict_progress(s, "LessReady", "%" PRId64 " of %" PRId64 " replicas %s", have, r.wanted,
                            is_timed ? "ready for long enough" : "ready");
@@ -219,7 +221,7 @@ void ks_strict_daemon_set(struct ks_strict *s)
     int64_t available = ks_json_lenient_int(s->status, "numberAvailable", 0);
     int64_t wanted;
 
-    check_pods(s);
+    ks_strict_check_pods(s);
     if (ks_json_strict_int(s->status, "desiredNumberScheduled", &wanted) != KS_LOOKUP_FOUND)
         ks_strict_progress(s, "NoDesiredNumber", "The number of wanted Pods is not known yet");
     else if (updated < wanted && !is_on_delete(s))

@@ -129,12 +129,22 @@ struct reading {
     int64_t recheck_at_ms; /* out */
 };
 
-static bool is_failing(const struct ks_child *c, struct ks_json_value json,
-                       const struct ks_status_kind *kind, const struct ks_verdict *verdict)
+static void judge_failure(const struct ks_child *c, struct ks_json_value json,
+                          const struct ks_verdict *verdict, struct ks_digest *out)
 {
-    if (session_of(c)->profile == KS_PROFILE_STRICT)
-        return verdict->status == KS_STATUS_FAILED;
-    return ks_member_fails_owner(json, kind, verdict);
+    const struct ks_status_kind *kind = ks_child_kind_of(c->brood->kind);
+
+    if (session_of(c)->profile == KS_PROFILE_KSTATUS) {
+        out->fails = ks_member_fails_owner(json, kind, verdict);
+        out->fails_owner = out->fails;
+        return;
+    }
+    out->fails = verdict->status == KS_STATUS_FAILED;
+    out->fails_owner =
+        c->brood->kind == KS_CHILD_POD
+            ? ks_strict_pod_fails_owner(json, ks_json_lenient_str(controller_of(json), "kind", ""),
+                                        verdict)
+            : out->fails;
 }
 
 static bool digest_read(struct ks_child *c, struct reading *r)
@@ -153,7 +163,8 @@ static bool digest_read(struct ks_child *c, struct reading *r)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &shown);
     d.status = shown.status;
-    d.fails = !rc && is_failing(c, r->json, kind, &verdict);
+    if (!rc)
+        judge_failure(c, r->json, &verdict, &d);
     d.is_ready =
         c->brood->kind == KS_CHILD_POD &&
         ks_str_is(ks_json_lenient_str(condition_of(r->json, "Ready"), "status", ""), "True");

@@ -45,7 +45,8 @@ typedef enum { KS_CHILD_REPLICA_SET, KS_CHILD_JOB, KS_CHILD_POD, KS_CHILD_EVENT 
 /* What an owner needs to know of a child. */
 struct ks_digest {
     ks_status status;
-    bool fails;             /* counts as failed for its owner */
+    bool fails;             /* has failed, and explains its owner */
+    bool fails_owner;       /* counts as failed for its owner, too */
     bool is_ready;          /* a Pod that is Ready */
     int64_t since_wall_ms;  /* of a failure; 0: not known */
     struct ks_shown *shown; /* NULL when nobody wants to read it */
@@ -89,8 +90,8 @@ struct ks_child {
     struct ks_docket *docket; /* NULL: no Event is about it */
 };
 
-/* Whose revision counts. */
-enum { KS_FAILING_OLD, KS_FAILING_NEW, KS_FAILING_LISTS };
+/* Of an old revision; of the wanted one, but its owner does not fail by it; of those that count. */
+enum { KS_FAILING_OLD, KS_FAILING_BESIDE, KS_FAILING_NEW, KS_FAILING_LISTS };
 
 struct ks_family {
     struct ks_nursery *nursery;

@@ -7,7 +7,8 @@
  *
  * Invariants:
  *   1. what is Current has no causes;
- *   2. of a family, at most KS_CAUSES_MAX failing members are looked at, the earliest failures.
+ *   2. of a family, at most KS_CAUSES_MAX failing members are looked at, the earliest failures,
+ * and as many of those by which their owner does not fail.
  *
  *   3. what Events say is merged into what is told, for an object by its inquiry (inquiry.c).
  *
@@ -42,11 +43,11 @@ bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
     return true;
 }
 
-static void merge_failing(const struct ks_family *f, struct ks_causes *causes)
+static void merge_list(const struct ks_list *failing, struct ks_causes *causes)
 {
     size_t looked = 0;
 
-    KS_LIST_FOREACH(link, &f->failing[KS_FAILING_NEW])
+    KS_LIST_FOREACH(link, failing)
     {
         const struct ks_child *c = KS_CONTAINER_OF(link, struct ks_child, in_failing);
 
@@ -55,6 +56,12 @@ static void merge_failing(const struct ks_family *f, struct ks_causes *causes)
         if (c->digest.shown)
             ks_causes_merge(causes, c->digest.shown->causes, c->digest.shown->cause_count);
     }
+}
+
+static void merge_failing(const struct ks_family *f, struct ks_causes *causes)
+{
+    merge_list(&f->failing[KS_FAILING_NEW], causes);
+    merge_list(&f->failing[KS_FAILING_BESIDE], causes);
 }
 
 /* Of the revision that its owner rolls out. */

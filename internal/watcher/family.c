@@ -5,7 +5,7 @@
  * counted or stands first in a list.
  *
  * Invariants:
- *   1. a member that fails is in exactly one of the two lists, any other in none;
+ *   1. a member that fails is in exactly one of the lists, any other in none;
  *   2. a family exists while it has members, or an owner that the session knows;
  *   3. only a change of the owner (another revision) or of a ranked member (a ReplicaSet, a Job)
  * looks at all members.
@@ -58,6 +58,13 @@ static bool is_wanted(const struct ks_family *f, const struct ks_child *c)
     return f->wanted == 0 || c->revision == 0 || f->wanted == c->revision;
 }
 
+static int list_of(const struct ks_family *f, const struct ks_child *c)
+{
+    if (!is_wanted(f, c))
+        return KS_FAILING_OLD;
+    return c->digest.fails_owner ? KS_FAILING_NEW : KS_FAILING_BESIDE;
+}
+
 void ks_family_count(struct ks_family *f, struct ks_child *c)
 {
     struct ks_list *list;
@@ -69,7 +76,7 @@ void ks_family_count(struct ks_family *f, struct ks_child *c)
     if (!c->digest.fails)
         return;
     f->failing_count++;
-    list = &f->failing[is_wanted(f, c) ? KS_FAILING_NEW : KS_FAILING_OLD];
+    list = &f->failing[list_of(f, c)];
     if (!ks_list_is_empty(list) &&
         c->digest.since_wall_ms <
             KS_CONTAINER_OF(list->next, struct ks_child, in_failing)->digest.since_wall_ms)

@@ -43,14 +43,18 @@ static struct ks_status_kind kind_of(const struct ks_object *o)
 /* How many levels of children can change the verdict. */
 static unsigned levels_that_decide(ks_profile profile, const struct ks_status_kind *kind)
 {
+    static const char *const of_one[] = {"StatefulSet", "DaemonSet", "ReplicaSet", "Job",
+                                         "CronJob"};
+
     if (profile == KS_PROFILE_KSTATUS)
         return ks_status_fails_by_members(kind) ? 1 : 0;
     if (ks_str_is(kind->kind, "Deployment"))
         return 2;
-    return ks_str_is(kind->kind, "StatefulSet") || ks_str_is(kind->kind, "DaemonSet") ||
-                   ks_str_is(kind->kind, "CronJob")
-               ? 1
-               : 0;
+    for (size_t i = 0; i < KS_ARRAY_LEN(of_one); i++) {
+        if (ks_str_is(kind->kind, of_one[i]))
+            return 1;
+    }
+    return 0;
 }
 
 static uint8_t chain_of(const struct ks_session *s, const struct ks_status_kind *kind,
@@ -253,6 +257,16 @@ static const struct ks_child *find_failure(const struct ks_parent *p)
     return ks_family_first_failure(newest->own);
 }
 
+/* The family whose failing members explain the parent; NULL: there is none. */
+static const struct ks_family *find_failing(const struct ks_parent *p)
+{
+    const struct ks_child *failure = find_failure(p);
+
+    if (failure)
+        return failure->family;
+    return p->chain[0] == KS_CHILD_POD ? p->family : NULL;
+}
+
 static void set_words(struct ks_shown *out, struct ks_str reason, struct ks_str message)
 {
     out->reason = reason;
@@ -373,10 +387,9 @@ static ks_rc put_together(const struct ks_parent *p, struct ks_shown *out, struc
                           int64_t *next_ms)
 {
     ks_rc rc = decide(p, out, text, next_ms);
-    const struct ks_child *failure = rc ? NULL : find_failure(p);
 
     if (!rc)
-        ks_parent_explain(p, failure ? failure->family : NULL, out);
+        ks_parent_explain(p, find_failing(p), out);
     return rc;
 }
 

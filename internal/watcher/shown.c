@@ -39,6 +39,10 @@ void ks_shown_from_verdict(const struct ks_verdict *v, ks_rc rc, const struct ks
             .reason = ks_str_cut_utf8(v->condition.reason, WORD_MAX),
             .message = ks_str_cut_utf8(v->condition.message, MESSAGE_MAX),
         };
+    if (!rc && v->status == KS_STATUS_UNKNOWN) { /* profile strict found that out by a rule */
+        out->error_rc = KS_RC_INVALID;
+        out->error_message = out->message;
+    }
     if (!rc)
         return;
     out->status = KS_STATUS_UNKNOWN;

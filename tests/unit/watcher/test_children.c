@@ -56,11 +56,19 @@ static const char *replica_set(const char *name, const char *uid, unsigned revis
     return text;
 }
 
-/* phase: "Crash" or "Ready". An owner "r..." is a ReplicaSet. */
+/* An owner "r..." is a ReplicaSet, "j..." a Job. */
+static const char *owner_kind_of(const char *owner)
+{
+    if (owner[0] == 'r')
+        return "ReplicaSet";
+    return owner[0] == 'j' ? "Job" : "StatefulSet";
+}
+
+/* phase: "Crash" or "Ready". */
 static const char *member(const char *name, const char *uid, unsigned version, const char *phase,
                           const char *owner, const char *revision)
 {
-    const char *owner_kind = owner[0] == 'r' ? "ReplicaSet" : "StatefulSet";
+    const char *owner_kind = owner_kind_of(owner);
     bool is_ready = phase[0] == 'R';
 
     (void)snprintf(
@@ -280,6 +288,85 @@ static void strict_looks_at_the_newest_replica_set(void **state)
     fake_put(fake_find("replicasets@demo"), replica_set("web-a", "r1", 3)); /* rolled back */
     fake_put(fake_find("pods@demo"), member("o-1", "p3", 1, "Crash", "r1", ""));
     fixture_expect(&f, "Deployment demo/web d1 Failed<-InProgress CrashLoopBackOff [1]\n");
+    fixture_fini(&f);
+}
+
+/* A Pod of an owner, and what its status says. */
+static const char *member_in(const char *name, const char *owner, const char *status)
+{
+    (void)snprintf(text, sizeof(text),
+                   "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"demo\","
+                   "\"name\":\"%s\",\"uid\":\"%s\",\"resourceVersion\":\"1\",\"ownerReferences\":["
+                   "{\"kind\":\"%s\",\"uid\":\"%s\",\"controller\":true}]},\"status\":{%s}}",
+                   name, name, owner_kind_of(owner), owner, status);
+    return text;
+}
+
+#define NOT_PULLED                                                                                 \
+    "\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"waiting\":{"        \
+    "\"reason\":\"InvalidImageName\",\"message\":\"bad name\"}}}]"
+#define LOOPS                                                                                      \
+    "\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"waiting\":{"        \
+    "\"reason\":\"CrashLoopBackOff\"}}}]"
+#define EVICTED "\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"no memory\""
+
+static void strict_fails_a_replica_set_by_its_pods(void **state)
+{
+    struct ks_target target = set_target;
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_STRICT);
+    target.resource = KS_LIT("replicasets");
+    fixture_open(&f, &target, 1);
+    fixture_expect(&f, "1 LISTING\n");
+    fake_put(fake_find("replicasets@demo/web"), replica_set("web", "r1", 1));
+    fake_synced(fake_find("replicasets@demo/web"));
+    fixture_run(&f);
+    fake_put(fake_find("pods@demo"), member_in("gone", "r1", EVICTED));
+    fake_synced(fake_find("pods@demo"));
+    fixture_expect(&f, "1 SYNCED\n"
+                       "ReplicaSet demo/web r1 InProgress LessAvailable [1]\n"
+                       "SYNCED InProgress 1\n");
+    fake_put(fake_find("pods@demo"), member_in("loops", "r1", LOOPS));
+    fixture_expect(&f, "ReplicaSet demo/web r1 InProgress<-InProgress CrashLoopBackOff [1]\n");
+    fixture_wait(&f, 30000);
+    fixture_expect(&f, "ReplicaSet demo/web r1 Failed<-InProgress CrashLoopBackOff [1]\n");
+    fake_gone(fake_find("pods@demo"), "demo", "loops", KS_GONE_SEEN);
+    fixture_expect(&f, "ReplicaSet demo/web r1 InProgress<-Failed LessAvailable [1]\n");
+    fixture_fini(&f);
+}
+
+static void strict_fails_a_job_by_a_pod_that_does_not_start(void **state)
+{
+    static const char *const job =
+        "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"namespace\":\"demo\","
+        "\"name\":\"web\",\"uid\":\"j1\",\"resourceVersion\":\"1\"},\"status\":{\"active\":1,"
+        "\"startTime\":\"2026-09-21T14:13:20Z\"}}";
+    struct ks_target target = set_target;
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_STRICT);
+    fake_serve("batch", "v1", "Job", "jobs", true);
+    target.resource = KS_LIT("jobs");
+    fixture_open(&f, &target, 1);
+    fixture_expect(&f, "1 LISTING\n");
+    fake_put(fake_find("jobs@demo/web"), job);
+    fake_synced(fake_find("jobs@demo/web"));
+    fixture_run(&f);
+    fake_put(fake_find("pods@demo"), member_in("gone", "j1", EVICTED));
+    fake_put(fake_find("pods@demo"), member_in("loops", "j1", LOOPS));
+    fake_synced(fake_find("pods@demo"));
+    fixture_expect(&f, "1 SYNCED\n"
+                       "Job demo/web j1 InProgress JobRunning [1]\n"
+                       "SYNCED InProgress 1\n");
+    fixture_wait(&f, 60000);
+    fixture_expect(&f, "");
+    fake_put(fake_find("pods@demo"), member_in("stuck", "j1", NOT_PULLED));
+    fixture_expect(&f, "Job demo/web j1 InProgress<-InProgress InvalidImageName [1]\n");
+    fixture_wait(&f, 30000);
+    fixture_expect(&f, "Job demo/web j1 Failed<-InProgress InvalidImageName [1]\n");
     fixture_fini(&f);
 }
 
@@ -503,6 +590,8 @@ int main(void)
         cmocka_unit_test(patience_with_children_ends),
         cmocka_unit_test(strict_gives_a_failed_pod_of_the_new_revision_a_grace),
         cmocka_unit_test(strict_looks_at_the_newest_replica_set),
+        cmocka_unit_test(strict_fails_a_replica_set_by_its_pods),
+        cmocka_unit_test(strict_fails_a_job_by_a_pod_that_does_not_start),
         cmocka_unit_test(children_are_told_as_deep_as_asked),
         cmocka_unit_test(beyond_some_namespaces_all_are_watched_at_once),
         cmocka_unit_test(the_newest_job_decides_for_its_cron_job),

@@ -103,12 +103,34 @@ static void takes_causes_for_news(void **state)
     assert_true(ks_shown_equal(&a, &b));
 }
 
+static void says_why_a_status_is_unknown(void **state)
+{
+    struct ks_verdict verdict = {.status = KS_STATUS_UNKNOWN,
+                                 .basis = KS_BASIS_ASSUMED,
+                                 .reason = KS_LIT("StatusMalformed"),
+                                 .message = KS_LIT("The object's status is not a map")};
+    struct ks_error err = {0};
+    struct ks_shown shown;
+
+    (void)state;
+    ks_shown_from_verdict(&verdict, KS_RC_OK, &err, &shown);
+    assert_int_equal(shown.status, KS_STATUS_UNKNOWN);
+    assert_true(ks_str_is(shown.reason, "StatusMalformed"));
+    assert_int_equal(shown.error_rc, KS_RC_INVALID);
+    assert_true(ks_str_eq(shown.error_message, verdict.message));
+    verdict.status = KS_STATUS_CURRENT;
+    ks_shown_from_verdict(&verdict, KS_RC_OK, &err, &shown);
+    assert_int_equal(shown.error_rc, KS_RC_OK);
+    assert_int_equal(shown.error_message.len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(copies_causes, setup),
         cmocka_unit_test_setup(keeps_its_own, setup),
         cmocka_unit_test_setup(takes_causes_for_news, setup),
+        cmocka_unit_test(says_why_a_status_is_unknown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
