@@ -243,6 +243,7 @@ static ks_rc app_start_rpc(struct app *app, struct ks_error *err)
         .metrics = &app->metrics,
         .log = &app->log,
         .instance = app->instance,
+        .limits = &app->config->limits,
         .on_quiet = on_quiet,
         .on_drained = on_drained,
         .ctx = app,
@@ -269,6 +270,7 @@ static ks_rc app_start(struct app *app, struct ks_error *err)
     raise_fd_limit(&app->log);
     ks_rpc_init(&app->log);
     app->has_rpc = true;
+    app->metrics.limits = &app->config->limits;
     app->metrics.grpc_version = ks_rpc_core_version();
     ks_metrics_set(&app->metrics, KS_METRIC_START_SECONDS,
                    ks_clock_real.wall_ms(&ks_clock_real) / 1000);

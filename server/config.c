@@ -2,7 +2,7 @@
 /*
  * Options are rows of one table: name, whether a value follows, and the function that takes it.
  * "--name value" and "--name=value" mean the same. An option given twice is an error but for
- * --listen, so that a typo in a unit file does not pass unseen.
+ * --listen and --limit, so that a typo in a unit file does not pass unseen.
  *
  * Thread: any.  Does not: read files or the environment (the kubeconfig's places are kube/config's
  * matter).
@@ -30,6 +30,11 @@ const char ks_config_usage[] =
     "                        (default: one per two CPUs)\n"
     "  --log-format FORMAT   text (default) or json\n"
     "  --log-level LEVEL     debug, info (default), warn, error or off\n"
+    "  --limit NAME=N        how much of something there may be (docs/api.md); may be repeated:\n"
+    "                        streams (2000), streams-per-connection (100), connections (1024),\n"
+    "                        connections-per-address (64), objects (50000 a call),\n"
+    "                        stream-seconds (3600), connection-seconds (3600),\n"
+    "                        memory-mib (0: what the system allows)\n"
     "  --listen-unsafely     allow gRPC addresses that other machines can reach although this\n"
     "                        gRPC library has known denial-of-service holes\n"
     "  --version             print the version and exit\n"
@@ -108,6 +113,11 @@ static ks_rc take_log_level(struct ks_config *config, const char *value, struct 
     return KS_RC_OK;
 }
 
+static ks_rc take_limit(struct ks_config *config, const char *value, struct ks_error *err)
+{
+    return ks_limits_parse(&config->limits, value, err);
+}
+
 static ks_rc take_listen_unsafely(struct ks_config *config, const char *value, struct ks_error *err)
 {
     (void)value;
@@ -140,6 +150,7 @@ static const struct option options[] = {
     {"--workers", true, false, take_workers},
     {"--log-format", true, false, take_log_format},
     {"--log-level", true, false, take_log_level},
+    {"--limit", true, true, take_limit},
     {"--listen-unsafely", false, true, take_listen_unsafely},
     {"--version", false, true, take_version},
     {"--help", false, true, take_help},
@@ -198,6 +209,7 @@ ks_rc ks_config_parse(int argc, char *const *argv, struct ks_config *out, struct
         .workers = default_workers(),
         .log_format = KS_LOG_TEXT,
         .log_level = KS_LOG_INFO,
+        .limits = ks_limits_default,
     };
     unsigned seen = 0;
 

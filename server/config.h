@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/address.h"
+#include "server/limits.h"
 
 #define KS_CONFIG_LISTEN_MAX 8
 
@@ -32,6 +33,7 @@ struct ks_config {
     enum ks_log_format log_format;
     enum ks_log_level log_level;
     bool may_listen_unsafely;
+    struct ks_limits limits;
 };
 
 /* argv[0] is the program's name. KS_RC_INVALID: the sentence says which option is wrong and how it

@@ -306,11 +306,38 @@ ks_rc ks_encode_event(const struct ks_event *event, struct ks_packet **out, stru
     return ks_fail(err, KS_RC_INTERNAL, "an event of the unknown kind %d", (int)event->kind);
 }
 
+struct limits_message {
+    Kstatus__V1__Limits m;
+    Google__Protobuf__Duration stream_life;
+    Google__Protobuf__Duration connection_life;
+};
+
+static void set_limits(struct limits_message *to, const struct ks_accepted_limits *from)
+{
+    kstatus__v1__limits__init(&to->m);
+    to->m.streams = from->streams;
+    to->m.streams_per_connection = from->streams_per_connection;
+    to->m.connections = from->connections;
+    to->m.connections_per_address = from->connections_per_address;
+    to->m.objects_per_stream = from->objects_per_stream;
+    to->m.targets = from->targets;
+    to->m.request_bytes = from->request_bytes;
+    to->m.metadata_bytes = from->metadata_bytes;
+    to->m.selector_bytes = from->selector_bytes;
+    to->m.response_bytes = from->response_bytes;
+    to->m.object_bytes = from->object_bytes;
+    set_duration(&to->stream_life, from->stream_life_ms);
+    to->m.stream_life = &to->stream_life;
+    set_duration(&to->connection_life, from->connection_life_ms);
+    to->m.connection_life = &to->connection_life;
+}
+
 ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,
                          struct ks_error *err)
 {
     Kstatus__V1__Accepted m;
     Kstatus__V1__WatchOptions options;
+    struct limits_message limits;
     Google__Protobuf__Duration heartbeat;
     struct pool pool = {.used = 0};
 
@@ -326,6 +353,8 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
         options.heartbeat_interval = &heartbeat;
     }
     m.effective_options = &options;
+    set_limits(&limits, &accepted->limits);
+    m.limits = &limits.m;
     return pack(&m.base, KS_PACKET_ACCEPTED, out, err);
 }
 
@@ -408,23 +437,35 @@ static ks_rc append_packed(const ProtobufCMessage *message, struct ks_buf *out)
     return KS_RC_OK;
 }
 
-static ks_rc append_status(int grpc_code, char *message, struct ks_str detail, struct ks_buf *out)
+#define TYPE_URL(name) "type.googleapis.com/google.rpc." name
+#define DETAILS_MAX 2
+
+struct detail {
+    const char *type_url;
+    struct ks_str bytes; /* packed */
+};
+
+static ks_rc append_status(int grpc_code, char *message, const struct detail *from, size_t count,
+                           struct ks_buf *out)
 {
     Google__Rpc__Status status;
-    Google__Protobuf__Any any;
-    Google__Protobuf__Any *details[1] = {&any};
-    char type_url[] = "type.googleapis.com/google.rpc.BadRequest";
+    Google__Protobuf__Any any[DETAILS_MAX];
+    Google__Protobuf__Any *details[DETAILS_MAX];
 
+    assert(count <= DETAILS_MAX);
     google__rpc__status__init(&status);
-    google__protobuf__any__init(&any);
-    any.type_url = type_url;
-    any.value.data =
-        (uint8_t *)(uintptr_t)detail.ptr; /* protobuf-c knows no const; it only reads */
-    any.value.len = detail.len;
+    for (size_t i = 0; i < count; i++) {
+        google__protobuf__any__init(&any[i]);
+        /* protobuf-c knows no const; it only reads */
+        any[i].type_url = (char *)(uintptr_t)from[i].type_url;
+        any[i].value.data = (uint8_t *)(uintptr_t)from[i].bytes.ptr;
+        any[i].value.len = from[i].bytes.len;
+        details[i] = &any[i];
+    }
     status.code = grpc_code;
     status.message = message;
     status.details = details;
-    status.n_details = 1;
+    status.n_details = count;
     return append_packed(&status.base, out);
 }
 
@@ -461,7 +502,63 @@ ks_rc ks_encode_bad_request(int grpc_code, const char *message,
     rc = append_packed(&request.base, &detail);
     if (rc)
         return rc;
-    return append_status(grpc_code, text, ks_buf_str(&detail), out);
+    return append_status(grpc_code, text,
+                         &(struct detail){TYPE_URL("BadRequest"), ks_buf_str(&detail)}, 1, out);
+}
+
+static ks_rc append_quota(char *limit, char *description, struct ks_buf *out)
+{
+    Google__Rpc__QuotaFailure quota;
+    Google__Rpc__QuotaFailure__Violation violation;
+    Google__Rpc__QuotaFailure__Violation *violations[1] = {&violation};
+
+    google__rpc__quota_failure__init(&quota);
+    google__rpc__quota_failure__violation__init(&violation);
+    violation.subject = limit;
+    violation.description = description;
+    quota.violations = violations;
+    quota.n_violations = 1;
+    return append_packed(&quota.base, out);
+}
+
+static ks_rc append_retry(int64_t after_ms, struct ks_buf *out)
+{
+    Google__Rpc__RetryInfo retry;
+    Google__Protobuf__Duration delay;
+
+    google__rpc__retry_info__init(&retry);
+    set_duration(&delay, after_ms);
+    retry.retry_delay = &delay;
+    return append_packed(&retry.base, out);
+}
+
+ks_rc ks_encode_quota_failure(int grpc_code, const char *message,
+                              const struct ks_quota_failure *failure, struct ks_buf *out)
+{
+    const struct ks_field_violation texts = {failure->limit, failure->description};
+    KS_CLEANUP(ks_buf_fini) struct ks_buf quota = KS_BUF(EVENT_MAX);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf retry = KS_BUF(EVENT_MAX);
+    KS_CLEANUP(ks_freep) char *bytes = NULL;
+    struct text_block block = {.size = block_size(message, &texts, 1)};
+    char *text;
+    char *limit;
+    ks_rc rc;
+
+    bytes = ks_alloc(block.size);
+    if (!bytes)
+        return KS_RC_NOMEM;
+    block.bytes = bytes;
+    text = block_add(&block, message);
+    limit = block_add(&block, failure->limit);
+    rc = append_quota(limit, block_add(&block, failure->description), &quota);
+    if (rc == KS_RC_OK)
+        rc = append_retry(failure->retry_after_ms, &retry);
+    if (rc)
+        return rc;
+    return append_status(grpc_code, text,
+                         (const struct detail[]){{TYPE_URL("QuotaFailure"), ks_buf_str(&quota)},
+                                                 {TYPE_URL("RetryInfo"), ks_buf_str(&retry)}},
+                         failure->retry_after_ms ? 2 : 1, out);
 }
 
 int ks_rpc_code(ks_rc rc)

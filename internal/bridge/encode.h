@@ -20,6 +20,23 @@
 KS_MUST_USE ks_rc ks_encode_event(const struct ks_event *event, struct ks_packet **out,
                                   struct ks_error *err);
 
+/* As kstatus.v1.Limits has them. */
+struct ks_accepted_limits {
+    uint32_t streams;
+    uint32_t streams_per_connection;
+    uint32_t connections;
+    uint32_t connections_per_address;
+    uint32_t objects_per_stream;
+    uint32_t targets;
+    uint32_t request_bytes;
+    uint32_t metadata_bytes;
+    uint32_t selector_bytes;
+    uint32_t response_bytes;
+    uint32_t object_bytes;
+    int64_t stream_life_ms;
+    int64_t connection_life_ms;
+};
+
 /* Accepted: who serves, and the options in effect (the profile is always named). */
 struct ks_accepted {
     const char *server_instance;
@@ -28,6 +45,7 @@ struct ks_accepted {
     uint32_t generated_depth;
     bool include_causes;
     int64_t heartbeat_ms; /* 0: none */
+    struct ks_accepted_limits limits;
 };
 KS_MUST_USE ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,
                                      struct ks_error *err);
@@ -49,6 +67,17 @@ struct ks_field_violation {
 KS_MUST_USE ks_rc ks_encode_bad_request(int grpc_code, const char *message,
                                         const struct ks_field_violation *violations, size_t count,
                                         struct ks_buf *out);
+
+/* A google.rpc.Status with a QuotaFailure detail, and RetryInfo when trying again may help: a limit
+ * was met. */
+struct ks_quota_failure {
+    const char *limit;       /* its name */
+    const char *description; /* how much it allows */
+    int64_t retry_after_ms;  /* 0: never */
+};
+KS_MUST_USE ks_rc ks_encode_quota_failure(int grpc_code, const char *message,
+                                          const struct ks_quota_failure *failure,
+                                          struct ks_buf *out);
 
 /* The google.rpc.Code (gRPC status code) that stands for a result code in messages. The server's
  * own table for ending calls is this one too. */

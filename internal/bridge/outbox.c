@@ -57,6 +57,7 @@ struct ks_outbox {
     pthread_cond_t rung_out; /* is_ringing became false */
     struct ks_list ready;
     struct ks_list slots;
+    uint32_t slot_count; /* not retired */
     size_t control_waiting;
     uint32_t waiting;
     bool is_rung;    /* the consumer knows, or is being told; cleared when it finds nothing */
@@ -171,6 +172,7 @@ struct ks_outbox_slot *ks_outbox_slot_new(struct ks_outbox *o)
     ks_list_init(&slot->item.link);
     lock(o);
     ks_list_push(&o->slots, &slot->all);
+    o->slot_count++;
     unlock(o);
     return slot;
 }
@@ -235,6 +237,7 @@ void ks_outbox_slot_retire(struct ks_outbox *o, struct ks_outbox_slot *slot)
     lock(o);
     assert(slot->item.type == ITEM_SLOT);
     is_waiting = slot->item.packet != NULL;
+    o->slot_count--;
     if (is_waiting)
         slot->item.type = ITEM_RETIRED_SLOT;
     else
@@ -505,6 +508,8 @@ void ks_outbox_get_stats(struct ks_outbox *o, struct ks_outbox_stats *out)
     stats.taken_total = o->taken_total;
     stats.coalesced_total = o->coalesced_total;
     stats.waiting = o->waiting;
+    stats.slots = o->slot_count;
+    stats.is_full = o->control_waiting >= o->max_control;
     if (!ks_list_is_empty(&o->ready))
         stats.oldest_waiting_ms = KS_CONTAINER_OF(o->ready.next, struct item, link)->put_mono_ms;
     unlock(o);

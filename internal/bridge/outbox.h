@@ -73,6 +73,8 @@ struct ks_outbox_stats {
     uint64_t taken_total;     /* events */
     uint64_t coalesced_total; /* updates merged away */
     uint32_t waiting;         /* events */
+    uint32_t slots;           /* objects that are followed */
+    bool is_full;             /* no control packet can be pushed */
     int64_t
         oldest_waiting_ms; /* 0: none; monotonic time at which the oldest waiting event was put */
 };

@@ -17,7 +17,6 @@
  */
 #include "watcher/selector.h"
 
-#define SELECTOR_MAX 4096
 #define NAME_BYTES_MAX 253
 #define LABEL_BYTES_MAX 63
 
@@ -263,9 +262,9 @@ static ks_rc read_requirement(struct scanner *s)
 
 static ks_rc check_length(struct ks_str text, struct ks_error *err)
 {
-    if (text.len > SELECTOR_MAX)
+    if (text.len > KS_SELECTOR_MAX_BYTES)
         return ks_fail(err, KS_RC_INVALID, "the selector has %zu bytes, at most %d are allowed",
-                       text.len, SELECTOR_MAX);
+                       text.len, KS_SELECTOR_MAX_BYTES);
     return KS_RC_OK;
 }
 

@@ -15,6 +15,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#define KS_SELECTOR_MAX_BYTES 4096
+
 /* "a=b", "a==b", "a!=b", "a", "!a", "a in (b,c)", "a notin (b)", "a>1", joined by commas.
  * KS_RC_INVALID says what is wrong and where. The empty selector is fine. */
 KS_MUST_USE ks_rc ks_label_selector_check(struct ks_str text, struct ks_error *err);

@@ -32,9 +32,13 @@
 #include <grpc/support/time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "bridge/encode.h"
 
 #define NO_DETAILS ((struct ks_str){.ptr = NULL})
 #define PATH_SHOWN_MAX 128
+#define DETAILS_MAX_BYTES 4096
+#define RETRY_AFTER_MS 5000
 
 #define TO(state) (1u << CALL_##state)
 #define CALL_STATES(X)                                                                             \
@@ -66,7 +70,7 @@ struct ks_call {
     call_state state;
     bool is_sending;
     bool has_headers;
-    bool is_counted; /* in CALLS_OPEN and against max_calls */
+    bool is_counted; /* in CALLS_OPEN and in shared->open */
     uint32_t refs;
     struct ks_list link; /* in lane->calls */
 
@@ -104,8 +108,10 @@ static void call_free(struct ks_call *call)
 
     if (call->ops && call->state_of_method && call->ops->on_free)
         call->ops->on_free(call);
-    if (call->is_counted)
+    if (call->is_counted) {
         ks_metrics_add(lane->shared->metrics, KS_METRIC_CALLS_OPEN, -1);
+        (void)atomic_fetch_sub(&lane->shared->open[call->ops->kind], 1);
+    }
     ks_list_remove(&call->link);
     ks_cq_timeout_stop(&call->timeout);
     ks_free(call->state_of_method);
@@ -284,6 +290,36 @@ static void call_refuse(struct ks_call *call, int code, const char *message)
     ks_call_finish(call, code, message, NO_DETAILS);
 }
 
+/* Ceilings are met many times in a row: not each is a line. */
+static void log_limit(struct ks_lane *lane, ks_limit limit, const char *message)
+{
+    unsigned dropped = 0;
+
+    if (ks_log_limit_pass(&lane->log_limit, ks_clock_real.mono_ms(&ks_clock_real), &dropped))
+        ks_log(lane->shared->log, KS_LOG_WARN, "limit met; --limit sets another",
+               KS_F_STR("limit", ks_limit_name(limit)),
+               KS_F_INT("value", lane->shared->limits->values[limit]), KS_F_STR("told", message),
+               KS_F_INT("dropped", dropped));
+}
+
+void ks_call_finish_limit(struct ks_call *call, ks_limit limit, const char *message)
+{
+    struct ks_lane *lane = call->lane;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf details = KS_BUF(DETAILS_MAX_BYTES);
+    char allowed[40];
+    const struct ks_quota_failure failure = {
+        .limit = ks_limit_name(limit), .description = allowed, .retry_after_ms = RETRY_AFTER_MS};
+
+    snprintf(allowed, sizeof(allowed), "at most %lld",
+             (long long)lane->shared->limits->values[limit]);
+    ks_metrics_count_limit(lane->shared->metrics, limit);
+    log_limit(lane, limit, message);
+    /* Details are an extra: without memory for them the message alone says which limit it was. */
+    if (ks_encode_quota_failure(GRPC_STATUS_RESOURCE_EXHAUSTED, message, &failure, &details))
+        ks_buf_clear(&details);
+    ks_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, message, ks_buf_str(&details));
+}
+
 static void on_closed(struct ks_tag *tag, bool ok)
 {
     struct ks_call *call = KS_CONTAINER_OF(tag, struct ks_call, closed);
@@ -370,6 +406,12 @@ static bool path_is_plain(struct ks_str path)
     return path.len > 0 && path.len <= PATH_SHOWN_MAX;
 }
 
+static int64_t call_max(const struct ks_call *call)
+{
+    return call->ops->kind == KS_CALL_HEALTH ? KS_CALL_HEALTH_MAX
+                                             : call->lane->shared->limits->values[KS_LIMIT_STREAMS];
+}
+
 static void call_refuse_method(struct ks_call *call, struct ks_str path)
 {
     struct ks_error text;
@@ -385,20 +427,30 @@ static void call_refuse_more(struct ks_call *call)
 {
     struct ks_error text;
 
-    (void)ks_fail(&text, KS_RC_LIMIT,
-                  "%u calls are open, as many as this server takes; try another replica, or later",
-                  call->lane->shared->max_calls);
-    call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, text.msg);
+    ks_metrics_add(call->lane->shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
+    if (call->ops->kind == KS_CALL_HEALTH) {
+        (void)ks_fail(&text, KS_RC_LIMIT,
+                      "%d health calls are open, as many as this server takes; try later",
+                      KS_CALL_HEALTH_MAX);
+        ks_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, text.msg, NO_DETAILS);
+        return;
+    }
+    (void)ks_fail(
+        &text, KS_RC_LIMIT,
+        "%lld calls are open, as many as this server takes; try another replica, or later",
+        (long long)call_max(call));
+    ks_call_finish_limit(call, KS_LIMIT_STREAMS, text.msg);
 }
 
 /* Takes the place in the count of open calls that call_free gives back. */
 static bool call_admit(struct ks_call *call)
 {
     struct ks_call_shared *shared = call->lane->shared;
-    int64_t before = atomic_fetch_add(&shared->metrics->values[KS_METRIC_CALLS_OPEN], 1);
+    int64_t before = atomic_fetch_add(&shared->open[call->ops->kind], 1);
 
+    ks_metrics_add(shared->metrics, KS_METRIC_CALLS_OPEN, 1);
     call->is_counted = true;
-    return before < (int64_t)shared->max_calls;
+    return before < call_max(call);
 }
 
 static void call_begin(struct ks_call *call)

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "server/limits.h"
 #include "server/rpc/cq.h"
 #include "server/web/metrics.h"
 #include "server/worker.h"
@@ -31,8 +32,15 @@
 
 struct ks_call;
 
+/* Calls are counted apart by what they cost: a probe of the health is answered also when no stream
+ * is taken any more. */
+typedef enum { KS_CALL_STREAM, KS_CALL_HEALTH, KS_CALL_KINDS } ks_call_kind;
+
+#define KS_CALL_HEALTH_MAX 256
+
 struct ks_call_ops {
     ks_method method;
+    ks_call_kind kind;
     size_t state_bytes; /* zeroed; see ks_call_state */
     /* Once. message is lent. */
     void (*on_request)(struct ks_call *call, struct ks_str message);
@@ -51,7 +59,8 @@ struct ks_call_shared {
     const struct ks_log *log;
     struct ks_metrics *metrics;
     const char *instance; /* unique for each start of the process */
-    uint32_t max_calls;
+    const struct ks_limits *limits;
+    _Atomic int64_t open[KS_CALL_KINDS];
     _Atomic bool is_draining;
     const struct ks_call_ops *(*find)(struct ks_str path); /* NULL: no such method */
     void (*on_gone)(struct ks_call_shared *shared);        /* a call has been freed; thread: any */
@@ -62,9 +71,10 @@ struct ks_lane {
     struct ks_call_shared *shared;
     struct ks_cq *cq;
     struct ks_worker *worker;
-    struct ks_list calls;  /* lane's thread */
-    _Atomic uint32_t load; /* calls open or awaited */
-    struct ks_tag walk;    /* the server's: see server.c */
+    struct ks_list calls;          /* lane's thread */
+    _Atomic uint32_t load;         /* calls open or awaited */
+    struct ks_tag walk;            /* the server's: see server.c */
+    struct ks_log_limit log_limit; /* of lines about limits; lane's thread */
 };
 
 /* Calls fn for each call that has begun and not ended. Thread: the lane's. */
@@ -99,6 +109,9 @@ void ks_call_send_headers(struct ks_call *call);
 void ks_call_send(struct ks_call *call, struct ks_str message);
 /* details: an encoded google.rpc.Status for grpc-status-details-bin; may be empty. */
 void ks_call_finish(struct ks_call *call, int code, const char *message, struct ks_str details);
+/* Ends it with RESOURCE_EXHAUSTED because a limit was met: google.rpc details, a count, a line in
+ * the log. */
+void ks_call_finish_limit(struct ks_call *call, ks_limit limit, const char *message);
 /* The only message and status OK, in one go. */
 void ks_call_reply(struct ks_call *call, struct ks_str message);
 

@@ -51,7 +51,10 @@ static void get_answer(struct get *g)
 static void get_fail(struct get *g, ks_rc rc, const char *message)
 {
     g->state = GET_ENDED;
-    ks_call_finish(g->call, ks_rpc_code(rc), message, NO_DETAILS);
+    if (ks_source_has_too_many(g->source))
+        ks_call_finish_limit(g->call, KS_LIMIT_OBJECTS, message);
+    else
+        ks_call_finish(g->call, ks_rpc_code(rc), message, NO_DETAILS);
     ks_source_close(g->source, KS_SOURCE_DROP, NULL);
 }
 
@@ -83,7 +86,6 @@ static void on_request(struct ks_call *call, struct ks_str message)
 {
     static const struct ks_source_ops ops = {.on_wake = on_wake, .on_closed = on_source_closed};
     struct get *g = ks_call_state(call);
-    struct ks_lane *lane = ks_call_lane(call);
     KS_CLEANUP(ks_refusal_fini) struct ks_refusal refusal = {0};
     struct ks_rpc_request *request = NULL;
     struct ks_error err = {0};
@@ -97,7 +99,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
         ks_call_finish(call, refusal.code, refusal.error.msg, ks_buf_str(&refusal.details));
         return;
     }
-    rc = ks_source_new(lane->worker, lane->cq, &ops, g, &g->source, &err);
+    rc = ks_source_new(ks_call_lane(call), &ops, g, &g->source, &err);
     if (rc) {
         (void)ks_rpc_request_free(request);
         g->state = GET_ENDED;

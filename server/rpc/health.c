@@ -137,6 +137,7 @@ void ks_health_tell(struct ks_call *call)
 
 const struct ks_call_ops ks_health_check_ops = {
     .method = KS_METHOD_HEALTH_CHECK,
+    .kind = KS_CALL_HEALTH,
     .state_bytes = 1,
     .on_request = check_on_request,
     .on_drain = check_on_drain,
@@ -144,6 +145,7 @@ const struct ks_call_ops ks_health_check_ops = {
 
 const struct ks_call_ops ks_health_watch_ops = {
     .method = KS_METHOD_HEALTH_WATCH,
+    .kind = KS_CALL_HEALTH,
     .state_bytes = sizeof(struct health_watch),
     .on_request = watch_on_request,
     .on_sent = watch_step,

@@ -43,10 +43,10 @@
 #include "server/rpc/watch_call.h"
 
 #define AWAITED_CALLS 16
-#define MAX_CALLS 2000
 /* gRPC looks through all outstanding tags of a queue for each completion (Debian builds it so):
- * 0.45 us for 1,000 streams. So lanes are kept to some 500 streams. */
+ * 0.45 us for 1,000 streams. So lanes are kept to some 500 streams, while threads are not many. */
 #define CALLS_PER_LANE 500
+#define LANES_MAX 32
 /* gRPC's own answer to larger messages is RESOURCE_EXHAUSTED without a word on the field; ours,
  * with one, comes for what is above KS_RPC_REQUEST_MAX_BYTES and below this. */
 #define RECEIVE_MAX_BYTES (1 << 20)
@@ -256,14 +256,14 @@ void ks_rpc_server_hurry(struct ks_rpc_server *s)
     grpc_server_cancel_all_calls(s->raw);
 }
 
-static grpc_server *server_make(void)
+static grpc_server *server_make(const struct ks_limits *limits)
 {
-    static const struct {
+    const struct {
         const char *name;
         int value;
     } settings[] = {
         {GRPC_ARG_ALLOW_REUSEPORT, 0},
-        {GRPC_ARG_MAX_CONCURRENT_STREAMS, 100},
+        {GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]},
         {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES},
         {GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX},
         /* Identity alone: a compressed message could unpack to more than the receive limit. */
@@ -352,16 +352,19 @@ static ks_rc server_bind(struct ks_rpc_server *s, const struct ks_address *addre
     return KS_RC_OK;
 }
 
-static size_t lanes_per_worker(size_t workers)
+static size_t lanes_per_worker(const struct ks_rpc_server_config *config)
 {
-    size_t wanted = (MAX_CALLS + CALLS_PER_LANE - 1) / CALLS_PER_LANE;
+    size_t calls = (size_t)config->limits->values[KS_LIMIT_STREAMS];
+    size_t wanted = (calls + CALLS_PER_LANE - 1) / CALLS_PER_LANE;
 
-    return (wanted + workers - 1) / workers;
+    if (wanted > LANES_MAX)
+        wanted = LANES_MAX;
+    return (wanted + config->worker_count - 1) / config->worker_count;
 }
 
 static ks_rc lanes_make(struct ks_rpc_server *s, struct ks_error *err)
 {
-    size_t each = lanes_per_worker(s->config.worker_count);
+    size_t each = lanes_per_worker(&s->config);
 
     s->lanes = ks_alloc_array(s->config.worker_count * each, sizeof(*s->lanes));
     s->bound = ks_alloc_array(s->config.listen_count, sizeof(*s->bound));
@@ -378,6 +381,7 @@ static ks_rc lanes_make(struct ks_rpc_server *s, struct ks_error *err)
             return rc;
         lane->shared = &s->shared;
         lane->worker = s->config.workers[s->lane_count / each];
+        lane->log_limit = (struct ks_log_limit){.window_ms = 10000, .burst = 3};
         ks_list_init(&lane->calls);
         s->lane_count++;
     }
@@ -401,7 +405,7 @@ ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config, struct ks_rpc
     s->shared.log = config->log;
     s->shared.metrics = config->metrics;
     s->shared.instance = config->instance;
-    s->shared.max_calls = MAX_CALLS;
+    s->shared.limits = config->limits;
     s->shared.find = find_method;
     s->shared.on_gone = on_call_gone;
     ks_tag_init(&s->shut_down, on_shut_down);
@@ -412,7 +416,7 @@ ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config, struct ks_rpc
     rc = lanes_make(s, err);
     if (rc)
         return rc;
-    s->raw = server_make();
+    s->raw = server_make(config->limits);
     grpc_server_register_completion_queue(s->raw, ks_cq_raw(s->poller), NULL);
     for (size_t i = 0; i < config->listen_count; i++) {
         rc = server_bind(s, &config->listen[i], err);

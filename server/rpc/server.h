@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "server/address.h"
+#include "server/limits.h"
 #include "server/web/metrics.h"
 #include "server/worker.h"
 
@@ -35,6 +36,7 @@ struct ks_rpc_server_config {
     struct ks_metrics *metrics;
     const struct ks_log *log;
     const char *instance;
+    const struct ks_limits *limits;
     /* During a drain, when no call is left: only connections hold the server up. Then, or without
      * it, on_drained. Each once; thread: any. */
     void (*on_quiet)(void *ctx);

@@ -24,7 +24,6 @@
 #include "base/clock.h"
 #include "bridge/feed.h"
 
-#define MAX_OBJECTS 50000
 #define FIRST_ANSWER_MS 30000
 /* What an answer needs to get to its client in time. */
 #define MARGIN_MIN_MS 100
@@ -33,8 +32,7 @@
 #define MAX_CONTROL 8192
 
 struct ks_source {
-    struct ks_worker *worker;
-    struct ks_cq *cq;
+    struct ks_lane *lane;
     const struct ks_source_ops *ops;
     void *ctx;
     struct ks_outbox *outbox;
@@ -58,6 +56,7 @@ struct ks_source {
     atomic_bool is_synced;
     atomic_bool has_failed;
     struct ks_error failure;
+    bool has_too_many; /* likewise constant once has_failed */
 };
 
 /* Thread: the producer's. */
@@ -66,7 +65,7 @@ static void source_ring(void *ctx)
     struct ks_source *s = ctx;
 
     if (!atomic_exchange(&s->is_rung, true))
-        ks_cq_post(s->cq, &s->bell);
+        ks_cq_post(s->lane->cq, &s->bell);
 }
 
 static void on_bell(struct ks_tag *tag, bool ok)
@@ -107,7 +106,13 @@ static void on_feed_synced(void *ctx)
 
 static void on_feed_failed(void *ctx, const struct ks_error *err)
 {
-    source_fail(ctx, err); /* the rpc thread answers with close, and that frees the feed */
+    struct ks_source *s = ctx;
+    struct ks_outbox_stats stats;
+
+    /* Two ceilings end a feed: objects, and what waits for a client that does not read. */
+    ks_outbox_get_stats(s->outbox, &stats);
+    s->has_too_many = err->rc == KS_RC_LIMIT && !stats.is_full;
+    source_fail(s, err); /* the rpc thread answers with close, and that frees the feed */
 }
 
 static void on_heartbeat(struct ks_timer *timer)
@@ -124,14 +129,14 @@ static void on_open(struct ks_task *task)
                                            .on_failed = on_feed_failed};
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
     struct ks_session_config session = {
-        .max_objects = MAX_OBJECTS,
+        .max_objects = (size_t)s->lane->shared->limits->values[KS_LIMIT_OBJECTS],
         .first_answer_ms = s->first_answer_ms,
     };
     const struct ks_feed_config config = {
-        .kube = ks_worker_kube(s->worker),
+        .kube = ks_worker_kube(s->lane->worker),
         .session = &session,
         .outbox = s->outbox,
-        .stats = ks_worker_feed_stats(s->worker),
+        .stats = ks_worker_feed_stats(s->lane->worker),
         .clock = &ks_clock_real,
     };
     struct ks_error err = {0};
@@ -158,11 +163,11 @@ static void on_close(struct ks_task *task)
     /* A stream without its farewell still gets its status: only the hint in it is lost. */
     if (rc || s->rest == KS_SOURCE_DROP)
         ks_outbox_close(s->outbox);
-    ks_cq_post(s->cq, &s->closed);
+    ks_cq_post(s->lane->cq, &s->closed);
 }
 
-ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq, const struct ks_source_ops *ops,
-                    void *ctx, struct ks_source **out, struct ks_error *err)
+ks_rc ks_source_new(struct ks_lane *lane, const struct ks_source_ops *ops, void *ctx,
+                    struct ks_source **out, struct ks_error *err)
 {
     struct ks_source *s = ks_alloc0(sizeof(*s));
     ks_rc rc;
@@ -174,13 +179,12 @@ ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq, const struct ks_
         ks_free(s);
         return rc;
     }
-    s->worker = worker;
-    s->cq = cq;
+    s->lane = lane;
     s->ops = ops;
     s->ctx = ctx;
     ks_task_init(&s->open_task, on_open);
     ks_task_init(&s->close_task, on_close);
-    ks_timer_init(&s->heartbeat, ks_worker_loop(worker), on_heartbeat);
+    ks_timer_init(&s->heartbeat, ks_worker_loop(lane->worker), on_heartbeat);
     ks_tag_init(&s->bell, on_bell);
     ks_tag_init(&s->closed, on_closed_tag);
     *out = s;
@@ -209,7 +213,7 @@ void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t
     s->request = request;
     s->first_answer_ms = ks_source_first_answer_ms(left_ms);
     s->is_open = true;
-    ks_loop_post(ks_worker_loop(s->worker), &s->open_task);
+    ks_loop_post(ks_worker_loop(s->lane->worker), &s->open_task);
 }
 
 bool ks_source_is_synced(const struct ks_source *s)
@@ -222,13 +226,18 @@ const struct ks_error *ks_source_failure(const struct ks_source *s)
     return atomic_load(&s->has_failed) ? &s->failure : NULL;
 }
 
+bool ks_source_has_too_many(const struct ks_source *s)
+{
+    return atomic_load(&s->has_failed) && s->has_too_many;
+}
+
 void ks_source_close(struct ks_source *s, ks_source_rest rest, struct ks_packet *farewell)
 {
     assert(s->is_open && !s->is_closing);
     s->is_closing = true;
     s->rest = rest;
     s->farewell = farewell;
-    ks_loop_post(ks_worker_loop(s->worker), &s->close_task);
+    ks_loop_post(ks_worker_loop(s->lane->worker), &s->close_task);
 }
 
 struct ks_source *ks_source_free(struct ks_source *s)

@@ -16,9 +16,8 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "bridge/outbox.h"
-#include "server/rpc/cq.h"
+#include "server/rpc/call.h"
 #include "server/rpc/request.h"
-#include "server/worker.h"
 
 struct ks_source;
 
@@ -30,10 +29,9 @@ struct ks_source_ops {
     void (*on_closed)(void *ctx);
 };
 
-/* ops and ctx are borrowed. KS_RC_NOMEM. Nothing has started yet. */
-KS_MUST_USE ks_rc ks_source_new(struct ks_worker *worker, struct ks_cq *cq,
-                                const struct ks_source_ops *ops, void *ctx, struct ks_source **out,
-                                struct ks_error *err);
+/* For a call of this lane; ops and ctx are borrowed. KS_RC_NOMEM. Nothing has started yet. */
+KS_MUST_USE ks_rc ks_source_new(struct ks_lane *lane, const struct ks_source_ops *ops, void *ctx,
+                                struct ks_source **out, struct ks_error *err);
 struct ks_outbox *ks_source_outbox(struct ks_source *s);
 /* Takes the request. left_ms: until the client stops waiting, INT64_MAX if it does not; what cannot
  * be told by then is answered with its reason, a little earlier. Once. */
@@ -44,6 +42,8 @@ int64_t ks_source_first_answer_ms(int64_t left_ms);
 bool ks_source_is_synced(const struct ks_source *s);
 /* NULL: none. The source then is to be closed. */
 const struct ks_error *ks_source_failure(const struct ks_source *s);
+/* Whether that is because there are more objects than KS_LIMIT_OBJECTS. */
+bool ks_source_has_too_many(const struct ks_source *s);
 
 typedef enum {
     KS_SOURCE_KEEP, /* what waits in the outbox will still be sent */

@@ -27,6 +27,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "watcher/selector.h"
+
 #include "bridge/encode.h"
 #include "bridge/outbox.h"
 #include "server/rpc/request.h"
@@ -35,6 +37,8 @@
 #define CORK_MAX_EVENTS 64
 #define RESPONSE_MAX_BYTES (1u << 20)
 #define RECONNECT_AFTER_MS 1000
+/* What the Kubernetes layer takes of one; told only. */
+#define OBJECT_MAX_BYTES (16u << 20)
 
 #define TO(state) (1u << WATCH_##state)
 #define WATCH_STATES(X)                                                                            \
@@ -105,7 +109,10 @@ static void count_coalesced(struct watch *w)
 static void watch_finish(struct watch *w, const struct ks_error *why)
 {
     watch_set_state(w, WATCH_ENDED);
-    ks_call_finish(w->call, ks_rpc_code(why->rc), why->msg, (struct ks_str){.ptr = NULL});
+    if (w->source && ks_source_has_too_many(w->source))
+        ks_call_finish_limit(w->call, KS_LIMIT_OBJECTS, why->msg);
+    else
+        ks_call_finish(w->call, ks_rpc_code(why->rc), why->msg, (struct ks_str){.ptr = NULL});
 }
 
 /* Sends what waits; when nothing does and the stream is ending, ends it. */
@@ -159,6 +166,27 @@ static void on_source_closed(void *ctx)
     ks_call_unref(w->call); /* the source's; may free w */
 }
 
+static struct ks_accepted_limits limits_of(const struct watch *w)
+{
+    const int64_t *set = ks_call_lane(w->call)->shared->limits->values;
+
+    return (struct ks_accepted_limits){
+        .streams = (uint32_t)set[KS_LIMIT_STREAMS],
+        .streams_per_connection = (uint32_t)set[KS_LIMIT_STREAMS_PER_CONNECTION],
+        .connections = (uint32_t)set[KS_LIMIT_CONNECTIONS],
+        .connections_per_address = (uint32_t)set[KS_LIMIT_CONNECTIONS_PER_ADDRESS],
+        .objects_per_stream = (uint32_t)set[KS_LIMIT_OBJECTS],
+        .targets = KS_SESSION_MAX_TARGETS,
+        .request_bytes = KS_RPC_REQUEST_MAX_BYTES,
+        .metadata_bytes = KS_CALL_METADATA_MAX,
+        .selector_bytes = KS_SELECTOR_MAX_BYTES,
+        .response_bytes = RESPONSE_MAX_BYTES,
+        .object_bytes = OBJECT_MAX_BYTES,
+        .stream_life_ms = set[KS_LIMIT_STREAM_SECONDS] * 1000,
+        .connection_life_ms = set[KS_LIMIT_CONNECTION_SECONDS] * 1000,
+    };
+}
+
 static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request,
                            struct ks_error *err)
 {
@@ -175,6 +203,7 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
     accepted.generated_depth = config.generated_depth;
     accepted.include_causes = config.include_causes;
     accepted.heartbeat_ms = ks_rpc_request_heartbeat_ms(request);
+    accepted.limits = limits_of(w);
     rc = ks_encode_accepted(&accepted, &packet, err);
     if (rc)
         return rc;
@@ -186,8 +215,7 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
 static ks_rc watch_open(struct watch *w, struct ks_rpc_request **request, struct ks_error *err)
 {
     static const struct ks_source_ops ops = {.on_wake = on_wake, .on_closed = on_source_closed};
-    struct ks_lane *lane = ks_call_lane(w->call);
-    ks_rc rc = ks_source_new(lane->worker, lane->cq, &ops, w, &w->source, err);
+    ks_rc rc = ks_source_new(ks_call_lane(w->call), &ops, w, &w->source, err);
 
     if (rc)
         return rc;

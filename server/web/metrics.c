@@ -49,6 +49,11 @@ void ks_metrics_count_call(struct ks_metrics *m, ks_method method, int code)
     atomic_fetch_add_explicit(&m->calls[method][code], 1, memory_order_relaxed);
 }
 
+void ks_metrics_count_limit(struct ks_metrics *m, ks_limit limit)
+{
+    atomic_fetch_add_explicit(&m->limit_hits[limit], 1, memory_order_relaxed);
+}
+
 static int64_t count_entries(const char *path)
 {
     DIR *dir = opendir(path);
@@ -114,6 +119,25 @@ static ks_rc render_calls(const struct ks_metrics *m, struct ks_buf *out)
     return rc;
 }
 
+static ks_rc render_limits(const struct ks_metrics *m, struct ks_buf *out)
+{
+    ks_rc rc = ks_buf_append_str(out, KS_LIT("# HELP kstatusd_limit What --limit sets.\n"
+                                             "# TYPE kstatusd_limit gauge\n"));
+
+    for (int i = 0; rc == KS_RC_OK && m->limits && i < KS_LIMIT_COUNT; i++)
+        rc = ks_buf_appendf(out, "kstatusd_limit{limit=\"%s\"} %lld\n", ks_limit_name((ks_limit)i),
+                            (long long)m->limits->values[i]);
+    if (rc == KS_RC_OK)
+        rc = ks_buf_append_str(out, KS_LIT("# HELP kstatusd_limit_hits_total Calls and connections "
+                                           "that were refused or ended because of a limit.\n"
+                                           "# TYPE kstatusd_limit_hits_total counter\n"));
+    for (int i = 0; rc == KS_RC_OK && i < KS_LIMIT_COUNT; i++)
+        rc = ks_buf_appendf(
+            out, "kstatusd_limit_hits_total{limit=\"%s\"} %llu\n", ks_limit_name((ks_limit)i),
+            (unsigned long long)atomic_load_explicit(&m->limit_hits[i], memory_order_relaxed));
+    return rc;
+}
+
 ks_rc ks_metrics_render(const struct ks_metrics *m, struct ks_buf *out)
 {
     ks_rc rc = ks_buf_appendf(out,
@@ -126,5 +150,7 @@ ks_rc ks_metrics_render(const struct ks_metrics *m, struct ks_buf *out)
         rc = ks_buf_appendf(out, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", rows[i].name,
                             rows[i].help, rows[i].name, rows[i].type, rows[i].name,
                             (long long)ks_metrics_get(m, (ks_metric)i));
+    if (rc == KS_RC_OK)
+        rc = render_limits(m, out);
     return rc ? rc : render_calls(m, out);
 }

@@ -18,6 +18,7 @@
 #include "base/base.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "server/limits.h"
 #include "server/rpc/status_map.h"
 
 /* name, type, metric, help */
@@ -29,6 +30,11 @@
     X(STREAMS_OPEN, gauge, "kstatusd_streams_open", "Watch streams open now.")                     \
     X(STREAMS_TOTAL, counter, "kstatusd_streams_total", "Watch streams opened.")                   \
     X(CALLS_OPEN, gauge, "kstatusd_calls_open", "gRPC calls open now, of any kind.")               \
+    X(CONNECTIONS_OPEN, gauge, "kstatusd_connections_open", "Connections of clients open now.")    \
+    X(CONNECTIONS_TOTAL, counter, "kstatusd_connections_total",                                    \
+      "Connections of clients taken in.")                                                          \
+    X(CONNECTIONS_REFUSED_TOTAL, counter, "kstatusd_connections_refused_total",                    \
+      "Connections turned away: over a limit, no HTTP/2, or nothing sent in time.")                \
     X(REFUSED_TOTAL, counter, "kstatusd_refused_total",                                            \
       "Calls refused because of a limit: open calls, metadata size, no request in time.")          \
     X(RESPONSES_TOTAL, counter, "kstatusd_responses_total", "Watch responses sent.")               \
@@ -95,7 +101,9 @@ typedef enum {
 struct ks_metrics {
     _Atomic int64_t values[KS_METRIC_COUNT];
     _Atomic uint64_t calls[KS_METHOD_COUNT][KS_RPC_CODE_COUNT];
-    const char *grpc_version; /* set before the first rendering */
+    _Atomic uint64_t limit_hits[KS_LIMIT_COUNT];
+    const struct ks_limits *limits; /* set before the first rendering, or NULL */
+    const char *grpc_version;       /* set before the first rendering */
 };
 
 /* The full path, as HTTP/2 carries it. */
@@ -115,6 +123,8 @@ static inline int64_t ks_metrics_get(const struct ks_metrics *m, ks_metric metri
 }
 /* A call has ended with this code. */
 void ks_metrics_count_call(struct ks_metrics *m, ks_method method, int code);
+/* Something was refused or ended because of this limit. */
+void ks_metrics_count_limit(struct ks_metrics *m, ks_limit limit);
 /* Sets what the system knows: memory, file descriptors, threads. */
 void ks_metrics_collect_process(struct ks_metrics *m);
 

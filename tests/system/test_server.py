@@ -388,30 +388,6 @@ class CleaningUp(Bench):
         self.assertEqual(self.server.metric("objects"), 0)
 
 
-class Admission(Bench):
-    def test_calls_above_the_limit_are_refused_and_others_go_on(self):
-        channels = [self.server.channel() for _ in range(21)]
-        for channel in channels:
-            self.addCleanup(channel.close)
-        request = health_pb2.HealthCheckRequest()
-        calls = [health_pb2_grpc.HealthStub(channels[n // 100]).Watch(request) for n in range(2000)]
-        for call in calls:
-            self.assertEqual(next(call).status, health_pb2.HealthCheckResponse.SERVING)
-        self.assertEqual(self.server.metric("calls_open"), 2000)
-        stub = health_pb2_grpc.HealthStub(channels[20])
-        with self.assertRaises(grpc.RpcError) as caught:
-            next(stub.Watch(request, timeout=LIMIT_S))
-        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
-        self.assertIn("2000 calls are open", caught.exception.details())
-        self.assertEqual(self.server.metric("refused_total"), 1)
-        for call in calls:
-            call.cancel()
-        self.server.wait_metric("calls_open", 0)
-        again = stub.Watch(request, timeout=LIMIT_S)
-        self.assertEqual(next(again).status, health_pb2.HealthCheckResponse.SERVING)
-        again.cancel()
-
-
 class SlowReader(Bench):
     def test_it_costs_one_slot_per_object(self):
         self.sim.apply(*create(pod("busy", ready=False), pod("other")))

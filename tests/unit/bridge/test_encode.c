@@ -323,7 +323,20 @@ static void the_servers_own_messages_arrive(void **state)
                                          .profile = "strict",
                                          .generated_depth = 2,
                                          .include_causes = true,
-                                         .heartbeat_ms = 2500};
+                                         .heartbeat_ms = 2500,
+                                         .limits = {.streams = 1,
+                                                    .streams_per_connection = 2,
+                                                    .connections = 3,
+                                                    .connections_per_address = 4,
+                                                    .objects_per_stream = 5,
+                                                    .targets = 6,
+                                                    .request_bytes = 7,
+                                                    .metadata_bytes = 8,
+                                                    .selector_bytes = 9,
+                                                    .response_bytes = 10,
+                                                    .object_bytes = 11,
+                                                    .stream_life_ms = 12000,
+                                                    .connection_life_ms = 13000}};
     struct ks_packet *p = NULL;
     Kstatus__V1__Accepted *a;
     Kstatus__V1__Draining *d;
@@ -339,6 +352,19 @@ static void the_servers_own_messages_arrive(void **state)
     assert_true(a->effective_options->include_causes);
     assert_int_equal(a->effective_options->heartbeat_interval->seconds, 2);
     assert_int_equal(a->effective_options->heartbeat_interval->nanos, 500000000);
+    assert_int_equal(a->limits->streams, 1);
+    assert_int_equal(a->limits->streams_per_connection, 2);
+    assert_int_equal(a->limits->connections, 3);
+    assert_int_equal(a->limits->connections_per_address, 4);
+    assert_int_equal(a->limits->objects_per_stream, 5);
+    assert_int_equal(a->limits->targets, 6);
+    assert_int_equal(a->limits->request_bytes, 7);
+    assert_int_equal(a->limits->metadata_bytes, 8);
+    assert_int_equal(a->limits->selector_bytes, 9);
+    assert_int_equal(a->limits->response_bytes, 10);
+    assert_int_equal(a->limits->object_bytes, 11);
+    assert_int_equal(a->limits->stream_life->seconds, 12);
+    assert_int_equal(a->limits->connection_life->seconds, 13);
     kstatus__v1__accepted__free_unpacked(a, NULL);
     p = ks_packet_unref(p);
 
@@ -381,6 +407,37 @@ static void a_bad_request_carries_its_fields(void **state)
     ks_buf_init(&out, 10);
     assert_int_equal(ks_encode_bad_request(3, "two fields", violations, 2, &out), KS_RC_LIMIT);
     assert_int_equal(out.len, 0);
+    ks_buf_fini(&out);
+}
+
+static void a_met_limit_says_which_and_when_to_come_again(void **state)
+{
+    const struct ks_quota_failure failure = {"streams", "at most 2 \xff", 1500};
+    struct ks_buf out = KS_BUF(4096);
+    Google__Rpc__Status *s;
+    Google__Rpc__QuotaFailure *q;
+    Google__Rpc__RetryInfo *r;
+
+    (void)state;
+    assert_int_equal(ks_encode_quota_failure(8, "too many", &failure, &out), KS_RC_OK);
+    s = google__rpc__status__unpack(NULL, out.len, (const uint8_t *)out.data);
+    assert_non_null(s);
+    assert_int_equal(s->code, 8);
+    assert_string_equal(s->message, "too many");
+    assert_int_equal(s->n_details, 2);
+    assert_string_equal(s->details[0]->type_url, "type.googleapis.com/google.rpc.QuotaFailure");
+    q = google__rpc__quota_failure__unpack(NULL, s->details[0]->value.len,
+                                           s->details[0]->value.data);
+    assert_int_equal(q->n_violations, 1);
+    assert_string_equal(q->violations[0]->subject, "streams");
+    assert_string_equal(q->violations[0]->description, "at most 2 \xef\xbf\xbd");
+    google__rpc__quota_failure__free_unpacked(q, NULL);
+    assert_string_equal(s->details[1]->type_url, "type.googleapis.com/google.rpc.RetryInfo");
+    r = google__rpc__retry_info__unpack(NULL, s->details[1]->value.len, s->details[1]->value.data);
+    assert_int_equal(r->retry_delay->seconds, 1);
+    assert_int_equal(r->retry_delay->nanos, 500000000);
+    google__rpc__retry_info__free_unpacked(r, NULL);
+    google__rpc__status__free_unpacked(s, NULL);
     ks_buf_fini(&out);
 }
 
@@ -501,6 +558,7 @@ static void protoc_reads_the_same(void **state)
 
 static void encode_all(void *ctx)
 {
+    const struct ks_quota_failure failure = {"streams", "at most 2", 1500};
     const struct ks_field_violation violation = {.field = "a", .description = "b"};
     struct ks_event event = full_update();
     struct ks_error err = {0};
@@ -515,6 +573,11 @@ static void encode_all(void *ctx)
         assert_int_equal(err.rc, KS_RC_NOMEM);
     p = ks_packet_unref(p);
     if (ks_encode_bad_request(3, "m", &violation, 1, &out)) {
+        assert_true(ks_alloc_failed());
+        assert_int_equal(out.len, 0);
+    }
+    ks_buf_clear(&out);
+    if (ks_encode_quota_failure(8, "m", &failure, &out)) {
         assert_true(ks_alloc_failed());
         assert_int_equal(out.len, 0);
     }
@@ -538,6 +601,7 @@ int main(void)
         cmocka_unit_test(other_events_arrive),
         cmocka_unit_test(the_servers_own_messages_arrive),
         cmocka_unit_test(a_bad_request_carries_its_fields),
+        cmocka_unit_test(a_met_limit_says_which_and_when_to_come_again),
         cmocka_unit_test(codes_are_grpcs),
         cmocka_unit_test(protoc_reads_the_same),
         cmocka_unit_test(short_memory_is_told),

@@ -242,6 +242,7 @@ static void a_failed_take_loses_nothing(void **state)
 
 static void retired_slots_give_their_last_packet(void **state)
 {
+    struct ks_outbox_stats stats;
     struct fixture f;
     struct ks_outbox_slot *a, *b;
 
@@ -250,8 +251,12 @@ static void retired_slots_give_their_last_packet(void **state)
     a = ks_outbox_slot_new(f.outbox);
     b = ks_outbox_slot_new(f.outbox);
     put(&f, a, "last");
+    ks_outbox_get_stats(f.outbox, &stats);
+    assert_int_equal(stats.slots, 2);
     ks_outbox_slot_retire(f.outbox, a);
     ks_outbox_slot_retire(f.outbox, b);
+    ks_outbox_get_stats(f.outbox, &stats);
+    assert_int_equal(stats.slots, 0);
     a = ks_outbox_slot_new(f.outbox); /* the next life under that name */
     put(&f, a, "first");
     expect_take(&f, 64, 1, "last*0 first*0");
@@ -269,8 +274,12 @@ static void control_packets_have_a_ceiling(void **state)
     fixture_init(&f, 2);
     assert_int_equal(push_change(&f, 1, KS_TARGET_LISTING), KS_RC_OK);
     assert_int_equal(push_change(&f, 2, KS_TARGET_LISTING), KS_RC_OK);
+    ks_outbox_get_stats(f.outbox, &stats);
+    assert_true(stats.is_full);
     assert_int_equal(push_change(&f, 3, KS_TARGET_LISTING), KS_RC_LIMIT);
     expect_take(&f, 1, 1, "T1=1");
+    ks_outbox_get_stats(f.outbox, &stats);
+    assert_false(stats.is_full);
     assert_int_equal(push_change(&f, 4, KS_TARGET_LISTING), KS_RC_OK);
     expect_take(&f, 64, 2, "T2=1 T4=1");
     ks_outbox_get_stats(f.outbox, &stats);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -44,6 +45,7 @@ static void has_defaults(void **state)
     assert_int_equal(c.log_level, KS_LOG_INFO);
     assert_int_equal(c.log_format, KS_LOG_TEXT);
     assert_false(c.may_listen_unsafely);
+    assert_memory_equal(&c.limits, &ks_limits_default, sizeof(c.limits));
 }
 
 static void takes_every_option(void **state)
@@ -54,7 +56,8 @@ static void takes_every_option(void **state)
     (void)state;
     assert_int_equal(PARSE(&c, &err, "--listen", "127.0.0.1:0", "--listen=unix:/s", "--http=off",
                            "--kubeconfig", "/k", "--context=prod", "--workers", "3", "--log-format",
-                           "json", "--log-level=debug", "--listen-unsafely"),
+                           "json", "--log-level=debug", "--listen-unsafely", "--limit", "streams=7",
+                           "--limit=objects=8"),
                      KS_RC_OK);
     assert_int_equal(c.listen_count, 2);
     assert_int_equal(c.listen[1].kind, KS_ADDRESS_UNIX);
@@ -65,6 +68,9 @@ static void takes_every_option(void **state)
     assert_int_equal(c.log_format, KS_LOG_JSON);
     assert_int_equal(c.log_level, KS_LOG_DEBUG);
     assert_true(c.may_listen_unsafely);
+    assert_int_equal(c.limits.values[KS_LIMIT_STREAMS], 7);
+    assert_int_equal(c.limits.values[KS_LIMIT_OBJECTS], 8);
+    assert_int_equal(c.limits.values[KS_LIMIT_CONNECTIONS], 1024);
     assert_int_equal(PARSE(&c, &err, "--version"), KS_RC_OK);
     assert_int_equal(c.action, KS_CONFIG_VERSION);
     assert_int_equal(PARSE(&c, &err, "--help"), KS_RC_OK);
@@ -99,6 +105,14 @@ static void says_what_is_wrong(void **state)
     refuses("neither text nor json", "--log-format", "xml");
     refuses("none of debug", "--log-level", "loud");
     refuses("--listen-unsafely takes no value", "--listen-unsafely=yes", NULL);
+    refuses("--limit: \"streams\" is not NAME=N with a NAME out of: streams ", "--limit",
+            "streams");
+    refuses("connection-seconds memory-mib", "--limit", "nothing=1");
+    refuses("is not NAME=N", "--limit", "=1");
+    refuses("streams (open calls of Watch, Get and Wait) is a number from 1 to 100000", "--limit",
+            "streams=0");
+    refuses("objects (objects of one call) is a number", "--limit", "objects=1000001");
+    refuses("objects (objects of one call) is a number", "--limit", "objects=5x");
     refuses("--workers is given twice", "--workers=1", "--workers=1");
 }
 
@@ -122,13 +136,22 @@ static void bounds_the_addresses(void **state)
 static void help_names_every_option(void **state)
 {
     static const char *const names[] = {
-        "--listen ADDR", "--http ADDR|off", "--kubeconfig FILE", "--context NAME", "--workers N",
-        "--log-format",  "--log-level",     "--listen-unsafely", "--version",      "--help",
+        "--listen ADDR", "--http ADDR|off", "--kubeconfig FILE", "--context NAME",
+        "--workers N",   "--log-format",    "--log-level",       "--listen-unsafely",
+        "--version",     "--help",          "--limit NAME=N",
     };
 
     (void)state;
     for (size_t i = 0; i < KS_ARRAY_LEN(names); i++)
         assert_non_null(strstr(ks_config_usage, names[i]));
+    for (int i = 0; i < KS_LIMIT_COUNT; i++) {
+        char text[64];
+
+        snprintf(text, sizeof(text), "%s (%lld", ks_limit_name((ks_limit)i),
+                 (long long)ks_limits_default.values[i]);
+        if (!strstr(ks_config_usage, text))
+            fail_msg("the usage does not say \"%s\"", text);
+    }
 }
 
 int main(void)

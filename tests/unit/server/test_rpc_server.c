@@ -58,6 +58,7 @@ static void setup(struct fixture *f)
         .worker_count = 1,
         .metrics = &f->metrics,
         .instance = "test",
+        .limits = &ks_limits_default,
         .on_quiet = on_quiet,
         .on_drained = on_drained,
         .ctx = f,
