@@ -24,13 +24,15 @@
 #include "base/alloc.h"
 
 #include "bridge/encode_cause.h"
+#include "bridge/encode_outcome.h"
 
 #define TEXT_MAX 4096
 #define NAME_MAX_BYTES 1024
 #define EVENT_MAX 65536
-/* An update: message, condition's message and error; 16 names (6 of the object, 6 of its owner,
- * reason, three of the condition) and the resource version; a NUL each. */
-#define POOL_BYTES (3 * (TEXT_MAX + 1) + 17 * (NAME_MAX_BYTES + 1))
+/* An update: message, condition's message, error and obstacle; 17 names (6 of the object, 6 of its
+ * owner, reason, three of the condition, the obstacle's code) and the resource version; a NUL each.
+ */
+#define POOL_BYTES (4 * (TEXT_MAX + 1) + 18 * (NAME_MAX_BYTES + 1))
 
 static const char replacement[] = "\xef\xbf\xbd";
 #define REPLACEMENT_LEN (sizeof(replacement) - 1)
@@ -152,6 +154,7 @@ struct update_parts {
     Google__Protobuf__Timestamp observe_time;
     Google__Protobuf__Timestamp transition_time;
     Google__Rpc__Status error;
+    Kstatus__V1__Obstacle obstacle;
 };
 
 static void set_update_parts(Kstatus__V1__ResourceStatus *m, struct update_parts *parts,
@@ -182,6 +185,12 @@ static void set_update_parts(Kstatus__V1__ResourceStatus *m, struct update_parts
     if (u->error_rc) {
         set_error(&parts->error, u->error_rc, u->error_message, pool);
         m->error = &parts->error;
+    }
+    if (u->obstacle_code.len) {
+        kstatus__v1__obstacle__init(&parts->obstacle);
+        parts->obstacle.code = pool_name(pool, u->obstacle_code);
+        parts->obstacle.message = pool_add(pool, u->obstacle_message, TEXT_MAX);
+        m->obstacle = &parts->obstacle;
     }
 }
 
@@ -238,19 +247,6 @@ static ks_rc encode_target_change(const struct ks_target_change *change, struct 
     return pack(&m.base, KS_PACKET_TARGET_CHANGE, out, err);
 }
 
-static void set_counts(Kstatus__V1__Counts *to, const struct ks_counts *from)
-{
-    const uint32_t *n = from->by_status;
-
-    kstatus__v1__counts__init(to);
-    to->in_progress = n[KS_STATUS_IN_PROGRESS];
-    to->failed = n[KS_STATUS_FAILED];
-    to->current = n[KS_STATUS_CURRENT];
-    to->terminating = n[KS_STATUS_TERMINATING];
-    to->not_found = n[KS_STATUS_NOT_FOUND];
-    to->unknown = n[KS_STATUS_UNKNOWN];
-}
-
 static void set_duration(Google__Protobuf__Duration *to, int64_t ms)
 {
     google__protobuf__duration__init(to);
@@ -265,7 +261,7 @@ static ks_rc encode_synced(const struct ks_synced *synced, struct ks_packet **ou
     Kstatus__V1__Counts counts;
 
     kstatus__v1__synced__init(&m);
-    set_counts(&counts, &synced->counts);
+    ks_encode_counts(&counts, &synced->counts);
     m.counts = &counts;
     m.aggregate_status = (Kstatus__V1__ReconcileStatus)synced->aggregate;
     return pack(&m.base, KS_PACKET_SYNCED, out, err);
@@ -302,6 +298,8 @@ ks_rc ks_encode_event(const struct ks_event *event, struct ks_packet **out, stru
         return encode_synced(&event->synced, out, err);
     case KS_EVENT_REMOVED:
         return encode_removed(&event->removed, out, err);
+    case KS_EVENT_OUTCOME:
+        return ks_encode_outcome(&event->outcome, out, err);
     }
     return ks_fail(err, KS_RC_INTERNAL, "an event of the unknown kind %d", (int)event->kind);
 }
@@ -366,7 +364,7 @@ ks_rc ks_encode_heartbeat(const struct ks_heartbeat *heartbeat, struct ks_packet
     Google__Protobuf__Duration staleness;
 
     kstatus__v1__heartbeat__init(&m);
-    set_counts(&counts, &heartbeat->tally.counts);
+    ks_encode_counts(&counts, &heartbeat->tally.counts);
     set_duration(&staleness, heartbeat->staleness_ms);
     m.coalesced_count = heartbeat->coalesced_total;
     m.staleness = &staleness;

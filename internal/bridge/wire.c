@@ -35,6 +35,8 @@
 #define SNAPSHOT_COUNTS 2u
 #define SNAPSHOT_AGGREGATE_STATUS 3u
 #define SNAPSHOT_TARGET_ERRORS 4u
+#define OUTCOME_BLOCKING 3u
+#define WAIT_OUTCOME 1u
 
 static size_t varint_size(uint64_t n)
 {
@@ -165,6 +167,18 @@ ks_rc ks_wire_status(struct ks_buf *out, const struct ks_packet *p, uint32_t coa
 ks_rc ks_wire_target_error(struct ks_buf *out, const struct ks_packet *p)
 {
     return append_packet(out, SNAPSHOT_TARGET_ERRORS, p, 0);
+}
+
+ks_rc ks_wire_blocking(struct ks_buf *out, const struct ks_packet *p)
+{
+    ks_rc rc = ks_buf_reserve(out, length_size(OUTCOME_BLOCKING, p->len) + p->len);
+
+    return rc ? rc : append_packet(out, OUTCOME_BLOCKING, p, 0);
+}
+
+ks_rc ks_wire_outcome(struct ks_buf *out, const struct ks_packet *p)
+{
+    return append_packet(out, WAIT_OUTCOME, p, 0);
 }
 
 static bool read_varint(struct ks_str *rest, uint64_t *out)

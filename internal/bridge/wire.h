@@ -30,6 +30,10 @@ KS_MUST_USE ks_rc ks_wire_head(struct ks_buf *out, uint64_t first_sequence, int6
 /* A packet as a member of GetResponse. */
 KS_MUST_USE ks_rc ks_wire_status(struct ks_buf *out, const struct ks_packet *p, uint32_t coalesced);
 KS_MUST_USE ks_rc ks_wire_target_error(struct ks_buf *out, const struct ks_packet *p);
+/* An update as a member of Outcome: all of it or, on failure, nothing. */
+KS_MUST_USE ks_rc ks_wire_blocking(struct ks_buf *out, const struct ks_packet *p);
+/* A packet as the one member of WaitResponse. */
+KS_MUST_USE ks_rc ks_wire_outcome(struct ks_buf *out, const struct ks_packet *p);
 /* Synced's fields counts and aggregate_status, renumbered for GetResponse; KS_RC_INTERNAL when the
  * packet is none. */
 KS_MUST_USE ks_rc ks_wire_totals(struct ks_buf *out, const struct ks_packet *synced);

@@ -52,6 +52,8 @@ struct ks_update {
     struct ks_object_id owner;
     const struct ks_cause *causes; /* most telling first; KS_CAUSES_MAX at most */
     size_t cause_count;
+    struct ks_str obstacle_code; /* in an outcome alone: why it does not count; empty: its status */
+    struct ks_str obstacle_message;
 };
 
 /* Numbers are those of kstatus.v1.TargetChange.State. */
@@ -87,11 +89,29 @@ struct ks_removed {
     size_t target_count;
 };
 
+/* Numbers are those of kstatus.v1.Outcome.Verdict. */
+typedef enum {
+    KS_OUTCOME_NONE = 0,
+    KS_OUTCOME_REACHED = 1,
+    KS_OUTCOME_FAILED = 2,
+    KS_OUTCOME_TIMED_OUT = 3,
+} ks_outcome_verdict;
+
+/* Told by a vigil (vigil.h), once and last. */
+struct ks_outcome {
+    ks_outcome_verdict verdict;
+    struct ks_counts counts;
+    const struct ks_update *blocking; /* what stood in the way, most telling first */
+    size_t blocking_count;
+    uint32_t blocking_total; /* also those that found no room */
+};
+
 typedef enum {
     KS_EVENT_UPDATE,
     KS_EVENT_TARGET_CHANGE,
     KS_EVENT_SYNCED,
     KS_EVENT_REMOVED,
+    KS_EVENT_OUTCOME,
 } ks_event_kind;
 
 struct ks_event {
@@ -101,6 +121,7 @@ struct ks_event {
         struct ks_target_change target_change;
         struct ks_synced synced;
         struct ks_removed removed;
+        struct ks_outcome outcome;
     };
     /*
      * UPDATE and REMOVED: the sink's own pointer for this object (one UID under one name), NULL at

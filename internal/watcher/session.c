@@ -243,7 +243,7 @@ static void on_first_answer(struct ks_timer *timer)
 }
 
 /* The members of a target that are strings. */
-#define STRINGS 8
+#define STRINGS 9
 static void strings_of(struct ks_target *t, struct ks_str *out[STRINGS])
 {
     out[0] = &t->resource;
@@ -254,6 +254,7 @@ static void strings_of(struct ks_target *t, struct ks_str *out[STRINGS])
     out[5] = &t->name;
     out[6] = &t->uid;
     out[7] = &t->label_selector;
+    out[8] = &t->min_version;
 }
 
 static size_t text_size(const struct ks_target *target)
@@ -405,4 +406,50 @@ void ks_session_tally(const struct ks_session *s, struct ks_synced *out)
     count_all(s, &now.counts);
     now.aggregate = aggregate_of(s, &now.counts);
     *out = now;
+}
+
+struct walk {
+    const struct ks_session *session;
+    void (*fn)(void *ctx, const struct ks_event *update);
+    void *ctx;
+};
+
+static void walk_object(const struct walk *walk, struct ks_object *o)
+{
+    uint32_t ids[KS_SESSION_MAX_TARGETS];
+    struct ks_event event;
+
+    if (!o->shown || !ks_object_targets(o))
+        return;
+    ks_object_event(walk->session, o, ids, &event);
+    walk->fn(walk->ctx, &event);
+}
+
+static void walk_chain(void *ctx, struct ks_str key KS_UNUSED, void *value)
+{
+    for (struct ks_object *o = value; o; o = o->sibling)
+        walk_object(ctx, o);
+}
+
+void ks_session_each(const struct ks_session *s,
+                     void (*fn)(void *ctx, const struct ks_event *update), void *ctx)
+{
+    struct walk walk = {.session = s, .fn = fn, .ctx = ctx};
+
+    KS_LIST_FOREACH(link, &s->kinds)
+    {
+        ks_map_foreach(KS_CONTAINER_OF(link, struct ks_kind, link)->objects, walk_chain, &walk);
+    }
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        struct ks_object *o = s->pursuits[i].object;
+
+        if (o && !o->kind)
+            walk_object(&walk, o);
+    }
+}
+
+const struct ks_target *ks_session_target(const struct ks_session *s, size_t index)
+{
+    assert(index < s->pursuit_count);
+    return &s->pursuits[index].target;
 }

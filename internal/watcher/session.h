@@ -29,6 +29,7 @@
 #define KS_SESSION_MAX_TARGETS 64
 
 struct ks_session;
+struct ks_until_config;
 
 typedef enum {
     KS_TARGET_OBJECT,
@@ -52,6 +53,11 @@ struct ks_target {
                            this target */
     struct ks_str label_selector; /* SELECTOR */
     struct ks_str field_selector; /* SELECTOR */
+    /* For a vigil: it never holds up the goal; the oldest that counts, of an OBJECT (0, empty: any).
+     */
+    bool is_best_effort;
+    int64_t min_generation;
+    struct ks_str min_version; /* that it is there is told, even if nothing else is news */
 };
 
 struct ks_session_config {
@@ -66,6 +72,7 @@ struct ks_session_config {
      * the object at the top goes, they are REMOVED. */
     uint32_t generated_depth;
     bool include_causes;
+    const struct ks_until_config *until; /* of a vigil (vigil.h); a session has no goal */
 };
 
 struct ks_session_ops {
@@ -89,5 +96,11 @@ struct ks_session *ks_session_free(struct ks_session *session);
 size_t ks_session_object_count(const struct ks_session *session);
 /* How things stand now, as SYNCED tells it once; costs a walk over all objects. */
 void ks_session_tally(const struct ks_session *session, struct ks_synced *out);
+/* All that has been shown of the objects that are asked about, as updates, in no order. fn must not
+ * touch the session. */
+void ks_session_each(const struct ks_session *session,
+                     void (*fn)(void *ctx, const struct ks_event *update), void *ctx);
+/* By index, as in the config. */
+const struct ks_target *ks_session_target(const struct ks_session *session, size_t index);
 
 #endif

@@ -286,6 +286,9 @@ KS_MUST_USE bool ks_object_reconsider(struct ks_session *s, struct ks_object *o,
 KS_MUST_USE bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
                                     struct ks_json_value json, struct ks_shown *now,
                                     struct ks_shown *later);
+/* What is shown of it, as an update; the array has KS_SESSION_MAX_TARGETS places. */
+void ks_object_event(const struct ks_session *s, struct ks_object *o, uint32_t *ids,
+                     struct ks_event *out);
 /* The part of an update that says how an object is. */
 void ks_update_of(const struct ks_shown *shown, struct ks_update *out);
 KS_MUST_USE bool ks_text_set(struct ks_text *t, struct ks_str s);

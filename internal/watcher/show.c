@@ -70,19 +70,26 @@ void ks_update_of(const struct ks_shown *shown, struct ks_update *out)
     };
 }
 
+void ks_object_event(const struct ks_session *s, struct ks_object *o, uint32_t *ids,
+                     struct ks_event *out)
+{
+    *out = (struct ks_event){.kind = KS_EVENT_UPDATE, .sink_slot = &o->sink_slot};
+    ks_update_of(o->shown, &out->update);
+    ks_object_id_of(o, &out->update.object);
+    out->update.resource_version = ks_str_make(o->version.ptr, o->version.len);
+    out->update.observe_time_ms = ks_loop_wall_ms(s->loop);
+    out->update.transition_time_ms = o->transition_wall_ms;
+    out->update.target_ids = ids;
+    out->update.target_count = ks_session_ids(s, o->told, ids);
+}
+
 static bool tell_update(struct ks_session *s, struct ks_object *o, ks_status previous)
 {
     uint32_t ids[KS_SESSION_MAX_TARGETS];
-    struct ks_event event = {.kind = KS_EVENT_UPDATE, .sink_slot = &o->sink_slot};
+    struct ks_event event;
 
-    ks_update_of(o->shown, &event.update);
-    ks_object_id_of(o, &event.update.object);
+    ks_object_event(s, o, ids, &event);
     event.update.previous_status = previous;
-    event.update.resource_version = ks_str_make(o->version.ptr, o->version.len);
-    event.update.observe_time_ms = ks_loop_wall_ms(s->loop);
-    event.update.transition_time_ms = o->transition_wall_ms;
-    event.update.target_ids = ids;
-    event.update.target_count = ks_session_ids(s, o->told, ids);
     return ks_session_emit(s, &event);
 }
 
@@ -243,6 +250,26 @@ static bool is_stale(const struct ks_object *o, const struct ks_sighting *seen)
            ks_rv_is_older(seen->version, ks_str_make(o->version.ptr, o->version.len));
 }
 
+static bool reaches(struct ks_str version, struct ks_str min)
+{
+    return ks_str_eq(min, version) || ks_rv_is_older(min, version);
+}
+
+/* A target waits for this version: then that it is there is news, whatever the state. */
+static bool is_awaited(const struct ks_session *s, const struct ks_object *o, struct ks_str version)
+{
+    struct ks_str known = ks_str_make(o->version.ptr, o->version.len);
+
+    for (size_t i = 0; o->named && i < s->pursuit_count; i++) {
+        struct ks_str min = s->pursuits[i].target.min_version;
+
+        if (min.len && (o->named & ks_pursuit_bit(&s->pursuits[i])) && !reaches(known, min) &&
+            reaches(version, min))
+            return true;
+    }
+    return false;
+}
+
 static void recheck_free(struct ks_recheck *r)
 {
     ks_timer_stop(&r->timer);
@@ -330,6 +357,8 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
         return false;
     ks_recheck_cancel(o);
     o->is_unreadable = false;
+    if (is_awaited(s, o, seen->version))
+        o->told = 0;
     if (!ks_text_set(&o->uid, seen->uid) || !ks_text_set(&o->version, seen->version))
         return ks_session_fail_nomem(s);
     if (!seen->now)

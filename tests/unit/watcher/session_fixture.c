@@ -96,6 +96,29 @@ static void say_update(struct fixture *f, const struct ks_event *event)
     assert_true(u->transition_time_ms > 0 && u->observe_time_ms >= u->transition_time_ms);
 }
 
+static void say_outcome(struct fixture *f, const struct ks_outcome *outcome)
+{
+    static const char *const verdicts[] = {"?", "reached", "failed", "timed out"};
+
+    say(f, "OUTCOME %s %u\n", verdicts[outcome->verdict], ks_counts_total(&outcome->counts));
+    assert_true(outcome->blocking_count <= outcome->blocking_total);
+    for (size_t i = 0; i < outcome->blocking_count; i++) {
+        const struct ks_update *u = &outcome->blocking[i];
+
+        say(f, "  ");
+        say_object(f, &u->object);
+        say(f, "%s%s", u->object.uid.len ? " " : "", ks_status_text(u->status));
+        if (u->obstacle_code.len)
+            say(f, " %.*s: %.*s", KS_STR_ARGS(u->obstacle_code),
+                KS_STR_ARGS(u->obstacle_message));
+        else if (u->error_rc)
+            say(f, " %s: %.*s", ks_rc_text(u->error_rc), KS_STR_ARGS(u->error_message));
+        say_targets(f, u->target_ids, u->target_count);
+    }
+    if (outcome->blocking_total > outcome->blocking_count)
+        say(f, "  and %zu more\n", outcome->blocking_total - outcome->blocking_count);
+}
+
 static void say_event(struct fixture *f, const struct ks_event *event)
 {
     static const char *const states[] = {
@@ -122,21 +145,26 @@ static void say_event(struct fixture *f, const struct ks_event *event)
         say_object(f, &event->removed.object);
         say_targets(f, event->removed.target_ids, event->removed.target_count);
         break;
+    case KS_EVENT_OUTCOME:
+        say_outcome(f, &event->outcome);
+        break;
     }
 }
 
 static void free_when_due(struct fixture *f)
 {
     f->events++;
-    if (f->events == f->free_at)
-        f->session = ks_session_free(f->session);
+    if (f->events != f->free_at)
+        return;
+    f->session = ks_session_free(f->session);
+    f->vigil = ks_vigil_free(f->vigil);
 }
 
 static void on_event(void *ctx, const struct ks_event *event)
 {
     struct fixture *f = ctx;
 
-    assert_non_null(f->session); /* nothing comes after the end */
+    assert_true(f->session || f->vigil); /* nothing comes after the end */
     assert_false(f->has_failed);
     say_event(f, event);
     free_when_due(f);
@@ -179,6 +207,7 @@ void fixture_init(struct fixture *f)
 void fixture_fini(struct fixture *f)
 {
     f->session = ks_session_free(f->session);
+    f->vigil = ks_vigil_free(f->vigil);
     assert_int_equal(f->slots, 0);
     (void)ks_loop_turn(f->loop); /* what was cancelled leaves the queue */
     fake_kube_end(f->kube);
@@ -196,6 +225,8 @@ ks_rc fixture_try_open(struct fixture *f, const struct ks_target *targets, size_
 
     f->config.targets = targets;
     f->config.target_count = count;
+    if (f->config.until)
+        return ks_vigil_new(f->kube, &f->config, &ops, f, &f->vigil, err);
     return ks_session_new(f->kube, &f->config, &ops, f, &f->session, err);
 }
 

@@ -9,6 +9,7 @@
  * 3                the aggregate, and how many objects were counted REMOVED Pod demo/a u1 [2]
  *   forget Pod demo/a u1            the sink slot that was filled for it came back
  *   FAILED limit exceeded
+ *   OUTCOME reached 3               how many objects were counted; what is in the way follows
  *
  * Thread: the test's.
  */
@@ -23,6 +24,7 @@
 #include "loop/loop.h"
 
 #include "watcher/session.h"
+#include "watcher/vigil.h"
 
 #include "unit/watcher/fake_kube.h"
 
@@ -33,6 +35,7 @@ struct fixture {
     struct ks_loop *loop;
     struct ks_kube *kube;
     struct ks_session *session; /* NULL once freed */
+    struct ks_vigil *vigil;     /* instead, when config has an until */
     struct ks_session_config config;
     char log[16384];
     size_t log_len;
