@@ -64,9 +64,17 @@ void ks_clock_test_advance(struct ks_clock_test *c, int64_t by_ms)
     c->now_wall_ms += by_ms;
 }
 
+/* 0: not drawn yet. */
+static _Thread_local uint64_t random_state;
+
+void ks_random_seed(uint64_t seed)
+{
+    random_state = seed;
+}
+
 static uint64_t random_next(void)
 {
-    static _Thread_local uint64_t state;
+    uint64_t state = random_state;
 
     if (state == 0 && getrandom(&state, sizeof(state), 0) != (ssize_t)sizeof(state))
         state = (uint64_t)read_ms(CLOCK_MONOTONIC);
@@ -75,6 +83,7 @@ static uint64_t random_next(void)
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
+    random_state = state;
     return state;
 }
 

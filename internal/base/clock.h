@@ -31,6 +31,9 @@ void ks_clock_test_advance(struct ks_clock_test *c, int64_t by_ms);
 
 /* Uniform in [0, bound); 0 when bound is 0. Not for secrets. */
 uint64_t ks_random_below(uint64_t bound);
+/* Makes this thread's numbers the same in every run, so that a test can be replayed; 0: as they are
+ * otherwise, different in every run. */
+void ks_random_seed(uint64_t seed);
 
 /*
  * Backoff as client-go's reflector has it: the n-th delay is base * 2^n up to cap, plus uniform [0,

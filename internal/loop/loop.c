@@ -261,6 +261,18 @@ int64_t ks_loop_wall_ms(const struct ks_loop *loop)
     return loop->clock->wall_ms(loop->clock);
 }
 
+int64_t ks_loop_due_ms(struct ks_loop *loop)
+{
+    bool has_tasks;
+
+    pthread_mutex_lock(&loop->lock);
+    has_tasks = !ks_list_is_empty(&loop->posted);
+    pthread_mutex_unlock(&loop->lock);
+    if (has_tasks)
+        return ks_loop_now_ms(loop);
+    return loop->timers ? loop->timers->due_ms : INT64_MAX;
+}
+
 void ks_loop_assert_here(const struct ks_loop *loop)
 {
     if (loop->has_owner && !pthread_equal(loop->owner, pthread_self()))

@@ -41,6 +41,9 @@ int64_t ks_loop_now_ms(const struct ks_loop *loop);
 int64_t ks_loop_wall_ms(const struct ks_loop *loop);
 /* Aborts when called on another thread than the owner's (once there is one). */
 void ks_loop_assert_here(const struct ks_loop *loop);
+/* When the loop has something to do of its own: now while tasks are posted, else the time of the
+ * earliest timer; INT64_MAX: neither. For tests, which move their clock there. */
+int64_t ks_loop_due_ms(struct ks_loop *loop);
 /* The libuv loop, for internal/http alone. */
 struct uv_loop_s *ks_loop_uv(struct ks_loop *loop);
 

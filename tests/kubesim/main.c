@@ -22,21 +22,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/rfc3339.h"
 #include "base/str.h"
 
 #include "auth.h"
-#include "catalog.h"
 #include "conn.h"
-#include "discovery.h"
-#include "fault.h"
 #include "loop.h"
-#include "registry.h"
-#include "reqlog.h"
 #include "scenario.h"
 #include "sim.h"
-#include "store.h"
-#include "stream.h"
 #include "tls.h"
 
 #define EXIT_USAGE 2
@@ -53,33 +45,6 @@ struct signal_source {
     struct sim_source source;
     struct sim *sim;
 };
-
-uint64_t sim_random(struct sim *sim)
-{
-    uint64_t z = (sim->random_state += 0x9e3779b97f4a7c15u);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-void sim_uid_make(struct sim *sim, char out[SIM_UID_SIZE])
-{
-    uint64_t hi = sim_random(sim);
-    uint64_t lo = sim_random(sim);
-
-    snprintf(out, SIM_UID_SIZE, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(hi >> 32),
-             (unsigned)(hi >> 16) & 0xffffu, (unsigned)hi & 0xfffu,
-             0x8000u | ((unsigned)(lo >> 48) & 0x3fffu),
-             (unsigned long long)(lo & 0xffffffffffffu));
-}
-
-void sim_time_now(const struct sim *sim, char out[SIM_TIME_SIZE])
-{
-    int64_t ms = sim->clock->wall_ms(sim->clock);
-
-    ks_rfc3339_format(ms - ms % 1000, out);
-}
 
 enum { OPT_LOOP = 1000 };
 
@@ -179,22 +144,6 @@ static void descriptors_raise(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* then fewer must do */
 }
 
-static void on_store_change(void *ctx)
-{
-    struct sim *sim = ctx;
-
-    KS_LIST_FOREACH(link, &sim->parked)
-    {
-        struct sim_stream *s = KS_CONTAINER_OF(link, struct sim_stream, parked);
-
-        if (s->parked_for_rv <= sim_store_rv(sim->store)) {
-            ks_list_remove(&s->parked);
-            if (!sim_timer_start(sim->loop, &s->timer, 0))
-                sim_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
-        }
-    }
-}
-
 static ks_rc host_of(const char *address, char *out, size_t size, struct ks_error *err)
 {
     const char *colon = strrchr(address, ':');
@@ -215,25 +164,11 @@ static ks_rc parts_make(struct sim *sim, struct ks_error *err)
     if (!rc)
         rc = sim_tls_new(host, &sim->tls, err);
     if (!rc)
-        rc = sim_store_new(sim->config.history, &sim->store, err);
-    if (!rc)
-        rc = sim_catalog_new(sim->store, &sim->catalog, err);
-    if (!rc)
-        rc = sim_discovery_new(&sim->discovery, err);
-    if (!rc)
-        rc = sim_auth_new(&sim->auth, err);
-    if (!rc)
-        rc = sim_faults_new(&sim->faults, err);
-    if (!rc)
-        rc = sim_reqlog_new(&sim->reqlog, err);
-    if (!rc)
-        rc = sim_registry_populate(sim, err);
+        rc = sim_cluster_new(sim, err);
     if (!rc)
         rc = sim_server_new(sim, sim->config.listen_on, &sim->server, err);
     if (!rc)
         rc = sim_scenario_new(sim, &sim->scenario, err);
-    if (!rc)
-        sim_store_set_hook(sim->store, on_store_change, sim);
     return rc;
 }
 
@@ -241,12 +176,7 @@ static void parts_free(struct sim *sim)
 {
     sim->scenario = sim_scenario_free(sim->scenario);
     sim->server = sim_server_free(sim->server);
-    sim->reqlog = sim_reqlog_free(sim->reqlog);
-    sim->faults = sim_faults_free(sim->faults);
-    sim->auth = sim_auth_free(sim->auth);
-    sim->discovery = sim_discovery_free(sim->discovery);
-    sim->catalog = sim_catalog_free(sim->catalog);
-    sim->store = sim_store_free(sim->store);
+    sim_cluster_free(sim);
     sim->tls = sim_tls_free(sim->tls);
     sim->loop = sim_loop_free(sim->loop);
 }
@@ -333,8 +263,6 @@ int main(int argc, char **argv)
     struct ks_error err;
     int rc;
 
-    ks_list_init(&sim.watches);
-    ks_list_init(&sim.parked);
     if (getrandom(&sim.random_state, sizeof(sim.random_state), 0) < 0)
         sim.random_state = (uint64_t)time(NULL);
     rc = args_parse(&sim, argc, argv);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one running kubesim consists of: the composition root, handed to those that need several of
- * its parts.
+ * What one running kubesim consists of, handed to those that need several of its parts.
  *
- * Thread: one.  Owns: all its parts; main.c makes them bottom-up and frees them in reverse.
+ * Thread: one.  Owns: all its parts; main.c makes them bottom-up and frees them in reverse. Those
+ * that need neither sockets nor time of their own are made here, for tests without a socket, too.
  */
 #ifndef KUBESIM_SIM_H
 #define KUBESIM_SIM_H
@@ -11,7 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/base.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/list.h"
 #include "base/log.h"
 
@@ -58,6 +60,12 @@ struct sim {
     bool has_watch_list;
     bool has_aggregated_discovery;
 };
+
+/* Everything between store and reqlog. Needs config, clock and loop. What was made until it failed
+ * is for sim_cluster_free, too. */
+KS_MUST_USE ks_rc sim_cluster_new(struct sim *sim, struct ks_error *err);
+/* All requests have ended. */
+void sim_cluster_free(struct sim *sim);
 
 /* SplitMix64, so that --seed gives the same uids again. */
 uint64_t sim_random(struct sim *sim);

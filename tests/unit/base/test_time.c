@@ -153,6 +153,20 @@ static void a_flood_of_lines_is_counted(void **state)
     assert_int_equal(dropped, 2);
 }
 
+static void a_seed_repeats_its_numbers(void **state KS_UNUSED)
+{
+    uint64_t first[3];
+
+    ks_random_seed(42);
+    for (size_t i = 0; i < KS_ARRAY_LEN(first); i++)
+        first[i] = ks_random_below(1000000);
+    ks_random_seed(42);
+    for (size_t i = 0; i < KS_ARRAY_LEN(first); i++)
+        assert_int_equal(ks_random_below(1000000), first[i]);
+    assert_int_not_equal(first[0], first[1]);
+    ks_random_seed(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_it_writes_it_reads_back),
         cmocka_unit_test(a_test_clock_stands_still),
         cmocka_unit_test(backoff_doubles_up_to_its_cap),
+        cmocka_unit_test(a_seed_repeats_its_numbers),
         cmocka_unit_test(a_flood_of_lines_is_counted),
     };
 

@@ -485,6 +485,29 @@ static void tells_the_time_of_its_clock(void **state)
     assert_int_equal(ks_loop_wall_ms(f->loop), wall_ms + 1234);
 }
 
+static void ignore_task(struct ks_task *task KS_UNUSED)
+{
+}
+
+static void tells_when_it_has_something_to_do(void **state)
+{
+    struct fixture *f = *state;
+    struct ks_timer timer;
+    struct ks_task task;
+
+    assert_int_equal(ks_loop_due_ms(f->loop), INT64_MAX);
+    ks_timer_init(&timer, f->loop, note_fired);
+    ks_timer_start(&timer, 30);
+    assert_int_equal(ks_loop_due_ms(f->loop), f->clock.now_mono_ms + 30);
+    ks_task_init(&task, ignore_task);
+    ks_loop_post(f->loop, &task);
+    assert_int_equal(ks_loop_due_ms(f->loop), f->clock.now_mono_ms);
+    (void)ks_loop_turn(f->loop);
+    assert_int_equal(ks_loop_due_ms(f->loop), f->clock.now_mono_ms + 30);
+    ks_timer_stop(&timer);
+    assert_int_equal(ks_loop_due_ms(f->loop), INT64_MAX);
+}
+
 static void torture_new(void *ctx)
 {
     struct ks_loop *loop = NULL;
@@ -520,6 +543,7 @@ int main(void)
         TEST(returns_when_told_to_quit_beforehand),
         TEST(wakes_by_itself_on_the_real_clock),
         TEST(tells_the_time_of_its_clock),
+        TEST(tells_when_it_has_something_to_do),
         TEST(survives_lack_of_memory),
 #undef TEST
     };
