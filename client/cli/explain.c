@@ -3,9 +3,6 @@
  * An explanation is a list of labelled paragraphs: the label in one column, the text wrapped in
  * another. What the JSON has is the same, member by member.
  *
- * The fields are a table by kind: those that the rules of both profiles look at. For kinds without
- * a row they are those that most controllers keep.
- *
  * Invariant: texts of the cluster pass through text.c.
  *
  * Thread: main. Does not decide anything.
@@ -21,56 +18,16 @@
 #include "status/cause.h"
 
 #include "client/cli/chain.h"
+#include "client/cli/decided.h"
+#include "client/cli/fields.h"
 #include "client/cli/paragraph.h"
 #include "client/cli/text.h"
 
-#define FIELD_WIDTH 38
-#define FIELDS_MAX 8
 #define VALUE_MAX_BYTES ((size_t)200)
-
-struct kind_fields {
-    const char *kind;
-    const char *paths[FIELDS_MAX]; /* up to the first NULL */
-};
-
-static const struct kind_fields kinds[] = {
-    {"Deployment",
-     {"spec.paused", "spec.replicas", "status.replicas", "status.updatedReplicas",
-      "status.readyReplicas", "status.availableReplicas"}},
-    {"ReplicaSet",
-     {"spec.replicas", "status.replicas", "status.fullyLabeledReplicas", "status.readyReplicas",
-      "status.availableReplicas"}},
-    {"StatefulSet",
-     {"spec.updateStrategy.type", "spec.replicas", "status.replicas", "status.readyReplicas",
-      "status.currentReplicas", "status.updatedReplicas", "status.currentRevision",
-      "status.updateRevision"}},
-    {"DaemonSet",
-     {"spec.updateStrategy.type", "status.desiredNumberScheduled", "status.currentNumberScheduled",
-      "status.updatedNumberScheduled", "status.numberAvailable", "status.numberReady"}},
-    {"Job",
-     {"spec.suspend", "spec.parallelism", "spec.completions", "status.startTime", "status.active",
-      "status.succeeded", "status.failed", "status.completionTime"}},
-    {"CronJob", {"spec.suspend", "status.lastScheduleTime", "status.lastSuccessfulTime"}},
-    {"Pod", {"spec.nodeName", "status.phase", "status.reason"}},
-    {"Service", {"spec.type", "spec.clusterIP", "status.loadBalancer.ingress"}},
-    {"Ingress", {"status.loadBalancer.ingress"}},
-    {"PersistentVolumeClaim", {"status.phase"}},
-    {"PersistentVolume", {"status.phase"}},
-    {"Namespace", {"status.phase"}},
-    {"PodDisruptionBudget",
-     {"status.currentHealthy", "status.desiredHealthy", "status.disruptionsAllowed"}},
-    {"HorizontalPodAutoscaler",
-     {"spec.minReplicas", "spec.maxReplicas", "status.currentReplicas", "status.desiredReplicas"}},
-};
-
-/* Shown only when the object has them. */
-static const char *const common_paths[] = {"metadata.deletionTimestamp", "metadata.generation",
-                                           "status.observedGeneration"};
-static const struct kind_fields other_kinds = {NULL, {"status.phase", "status.state"}};
 
 static const char *const basis_texts[] = {
     [KS_BASIS_UNSPECIFIED] = "nothing that is told",
-    [KS_BASIS_KIND_RULE] = "a rule for the kind",
+    [KS_BASIS_KIND_RULE] = "what holds for every kind", /* deletion; else append_basis names it */
     [KS_BASIS_STANDARD_CONDITION] = "a standard condition",
     [KS_BASIS_CUSTOM_RULE] = "a rule of the caller's",
     [KS_BASIS_GENERATION_ONLY] = "the observed generation alone",
@@ -86,72 +43,6 @@ static const char *const basis_names[] = {
     [KS_BASIS_GENERATION_ONLY] = "STATUS_BASIS_GENERATION_ONLY",
     [KS_BASIS_ASSUMED] = "STATUS_BASIS_ASSUMED",
 };
-
-typedef ks_rc (*field_fn)(struct ks_buf *out, const char *path, struct ks_json_value value);
-
-/* Calls fn for each field to be shown; value may be absent. */
-static ks_rc fields_each(const struct ks_subject *s, struct ks_buf *out, field_fn fn)
-{
-    const struct kind_fields *row = NULL;
-    ks_rc rc = KS_RC_OK;
-
-    for (size_t i = 0; !row && i < KS_ARRAY_LEN(kinds); i++)
-        row = ks_str_is(s->place->kind, kinds[i].kind) ? &kinds[i] : NULL;
-    for (size_t i = 0; !rc && i < KS_ARRAY_LEN(common_paths); i++) {
-        struct ks_json_value value = {.doc = NULL};
-
-        if (ks_json_walk(s->object, common_paths[i], &value) == KS_LOOKUP_FOUND)
-            rc = fn(out, common_paths[i], value);
-    }
-    for (size_t i = 0; !rc && i < FIELDS_MAX; i++) {
-        const char *path = row ? row->paths[i] : other_kinds.paths[i];
-        struct ks_json_value value = {.doc = NULL};
-
-        if (!path)
-            break;
-        if (ks_json_walk(s->object, path, &value) == KS_LOOKUP_FOUND || row)
-            rc = fn(out, path, value);
-    }
-    return rc;
-}
-
-/* One value as plain text; of a list or a map its size. */
-static ks_rc append_value(struct ks_buf *out, struct ks_json_value value)
-{
-    struct ks_str text = ks_json_raw(value);
-
-    switch (ks_json_type_of(value)) {
-    case KS_JSON_ABSENT:
-        return ks_buf_append_str(out, KS_LIT("absent"));
-    case KS_JSON_LIST:
-    case KS_JSON_MAP:
-        return ks_buf_appendf(out, "%zu entries", ks_json_count(value));
-    case KS_JSON_STRING:
-        if (!ks_json_to_str(value, &text))
-            return KS_RC_NOMEM;
-        break;
-    case KS_JSON_NULL:
-    case KS_JSON_BOOL:
-    case KS_JSON_INT:
-    case KS_JSON_DOUBLE:
-        break;
-    }
-    return ks_buf_append_str(out, ks_str_cut_utf8(text, VALUE_MAX_BYTES));
-}
-
-static ks_rc append_field(struct ks_buf *out, const char *path, struct ks_json_value value)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
-    ks_rc rc = append_value(&text, value);
-
-    if (!rc)
-        rc = ks_paragraph_append_label(out, "");
-    if (!rc)
-        rc = ks_buf_appendf(out, "%-*s", FIELD_WIDTH, path);
-    return rc ? rc
-              : ks_paragraph_append_wrapped(out, ks_buf_str(&text),
-                                            KS_PARAGRAPH_INDENT + FIELD_WIDTH);
-}
 
 static struct ks_str member(struct ks_json_value v, const char *name)
 {
@@ -253,21 +144,45 @@ static ks_rc append_numbers(struct ks_buf *out, const struct ks_verdict *v)
     return rc;
 }
 
-ks_rc ks_explain_append_verdict(struct ks_buf *out, ks_profile profile, const struct ks_verdict *v)
+/* "the rule for Pod" */
+static ks_rc append_basis(struct ks_buf *out, const struct ks_told *told)
 {
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
+    ks_basis basis = told->verdict->basis;
+    ks_rc rc;
+
+    if (basis != KS_BASIS_KIND_RULE || told->verdict->status == KS_STATUS_TERMINATING)
+        return ks_paragraph_append(out, "rests on", ks_str_from(basis_texts[basis]));
+    rc = ks_buf_appendf(&text, "the rule for %.*s", KS_STR_ARGS(told->kind));
+    return rc ? rc : ks_paragraph_append(out, "rests on", ks_buf_str(&text));
+}
+
+ks_rc ks_explain_append_verdict(struct ks_buf *out, const struct ks_told *told)
+{
+    const struct ks_verdict *v = told->verdict;
     char text[64];
     ks_rc rc;
 
     (void)snprintf(text, sizeof(text), "%s, under profile %s", /* fits */
-                   ks_status_text(v->status), ks_profile_text(profile));
+                   ks_status_text(v->status), ks_profile_text(told->profile));
     rc = ks_paragraph_append(out, "verdict", ks_str_from(text));
     if (!rc && v->reason.len > 0)
         rc = ks_paragraph_append(out, "reason", v->reason);
     if (!rc && v->message.len > 0)
         rc = ks_paragraph_append(out, "because", v->message);
+    if (!rc)
+        rc = ks_decided_append(out, told->decision, v);
     if (!rc && v->basis != KS_BASIS_UNSPECIFIED)
-        rc = ks_paragraph_append(out, "rests on", ks_str_from(basis_texts[v->basis]));
+        rc = append_basis(out, told);
     return rc ? rc : append_numbers(out, v);
+}
+
+static void read_decision(const struct ks_subject *s, ks_profile profile,
+                          const struct ks_judgement *j, struct ks_decision *out)
+{
+    const struct ks_status_kind kind = ks_judge_kind(s->place);
+
+    (void)ks_decision_read(s->object, &kind, profile, &j->verdict, out); /* none: it is empty */
 }
 
 static ks_rc append_error(struct ks_buf *out, const struct ks_subject *s,
@@ -283,20 +198,21 @@ static ks_rc append_error(struct ks_buf *out, const struct ks_subject *s,
 ks_rc ks_explain_append_facts(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
                               const struct ks_judgement *j)
 {
-    size_t part;
+    struct ks_decision decision;
+    struct ks_told told = {.profile = profile, .kind = s->place->kind, .decision = &decision};
     ks_rc rc;
 
     if (j->rc)
         return append_error(out, s, j);
+    told.verdict = &j->verdict;
+    read_decision(s, profile, j, &decision);
     rc = ks_judge_append_name(out, s);
     if (!rc)
         rc = ks_buf_append_byte(out, '\n');
     if (!rc)
-        rc = ks_explain_append_verdict(out, profile, &j->verdict);
-    part = out->len;
+        rc = ks_explain_append_verdict(out, &told);
     if (!rc)
-        rc = fields_each(s, out, append_field);
-    ks_paragraph_set_label(out, part, "fields");
+        rc = ks_fields_append(out, s, &decision);
     return rc ? rc : append_conditions(out, s);
 }
 
@@ -311,22 +227,6 @@ ks_rc ks_explain_append_text(struct ks_buf *out, const struct ks_subject *s, ks_
     if (!rc)
         rc = ks_explain_append_causes(out, &causes);
     return rc ? rc : ks_buf_append_byte(out, '\n');
-}
-
-static ks_rc json_field(struct ks_buf *out, const char *path, struct ks_json_value value)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARAGRAPH_MAX_BYTES);
-    ks_json_type type = ks_json_type_of(value);
-    ks_rc rc = ks_judge_append_key(out, path);
-
-    if (rc)
-        return rc;
-    if (type == KS_JSON_ABSENT)
-        return ks_buf_append_str(out, KS_LIT("null"));
-    if (type == KS_JSON_INT || type == KS_JSON_BOOL || type == KS_JSON_NULL)
-        return ks_buf_append_str(out, ks_json_raw(value));
-    rc = append_value(&text, value);
-    return rc ? rc : ks_text_append_json(out, ks_buf_str(&text));
 }
 
 ks_rc ks_explain_append_json_condition(struct ks_buf *out, const struct ks_condition *c)
@@ -385,17 +285,18 @@ ks_rc ks_explain_append_json_numbers(struct ks_buf *out, const struct ks_verdict
     return rc;
 }
 
-static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s,
+static ks_rc json_details(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,
                           const struct ks_judgement *j)
 {
-    ks_rc rc = ks_explain_append_json_numbers(out, &j->verdict);
+    struct ks_decision decision;
+    ks_rc rc;
 
+    read_decision(s, profile, j, &decision);
+    rc = ks_decided_append_json(out, &decision);
     if (!rc)
-        rc = ks_buf_append_str(out, KS_LIT(",\"fields\":{"));
+        rc = ks_explain_append_json_numbers(out, &j->verdict);
     if (!rc)
-        rc = fields_each(s, out, json_field);
-    if (!rc)
-        rc = ks_buf_append_byte(out, '}');
+        rc = ks_fields_append_json(out, s);
     return rc ? rc : json_conditions(out, s);
 }
 
@@ -410,7 +311,7 @@ ks_rc ks_explain_append_json_facts(struct ks_buf *out, const struct ks_subject *
         rc = ks_judge_append_member(out, "profile", ks_str_from(ks_profile_text(profile)));
     if (!rc)
         rc = ks_judge_append_verdict(out, j);
-    return rc || j->rc ? rc : json_details(out, s, j);
+    return rc || j->rc ? rc : json_details(out, s, profile, j);
 }
 
 ks_rc ks_explain_append_json(struct ks_buf *out, const struct ks_subject *s, ks_profile profile,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why an object's verdict is what it is: what it rests on, the fields that the rules for its kind
- * look at with their values, the conditions, and the causes with what usually mends them.
+ * Why an object's verdict is what it is: what decided it and what it rests on, the other fields
+ * that the rules for its kind look at, the conditions, and the causes with what usually mends them.
  *
  * Thread: main.  Owns: nothing.
  */
@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "base/str.h"
 #include "status/cause.h"
+#include "status/decision.h"
 #include "status/status.h"
 
 #include "client/cli/judge.h"
@@ -32,8 +33,13 @@ KS_MUST_USE ks_rc ks_explain_append_json_causes(struct ks_buf *out, const struct
 
 /* The same parts of a verdict that comes from a server. Conditions stand together, the first with
  * its label set by the caller; JSON members go into an object that is open in out. */
-KS_MUST_USE ks_rc ks_explain_append_verdict(struct ks_buf *out, ks_profile profile,
-                                            const struct ks_verdict *verdict);
+struct ks_told {
+    ks_profile profile;
+    struct ks_str kind;
+    const struct ks_verdict *verdict;
+    const struct ks_decision *decision; /* its comparison is empty: none */
+};
+KS_MUST_USE ks_rc ks_explain_append_verdict(struct ks_buf *out, const struct ks_told *told);
 KS_MUST_USE ks_rc ks_explain_append_condition(struct ks_buf *out,
                                               const struct ks_condition *condition);
 KS_MUST_USE ks_rc ks_explain_append_json_numbers(struct ks_buf *out,

@@ -94,7 +94,10 @@ ks_rc ks_told_append_text(struct ks_buf *out, const Kstatus__V1__ResourceStatus 
                           ks_profile profile, const struct ks_targets *targets)
 {
     const struct ks_line line = ks_line_of(s, targets);
+    const struct ks_decision none = {.comparison = ""};
     struct ks_verdict verdict;
+    const struct ks_told told = {
+        .profile = profile, .kind = line.kind, .verdict = &verdict, .decision = &none};
     struct ks_chain chain;
     ks_rc rc = ks_line_append_name(out, &line);
 
@@ -103,7 +106,7 @@ ks_rc ks_told_append_text(struct ks_buf *out, const Kstatus__V1__ResourceStatus 
     if (!rc)
         rc = ks_buf_append_byte(out, '\n');
     if (!rc)
-        rc = ks_explain_append_verdict(out, profile, &verdict);
+        rc = ks_explain_append_verdict(out, &told);
     if (!rc && s->error && s->error->message[0])
         rc = ks_paragraph_append(out, "error", ks_str_from(s->error->message));
     if (!rc)

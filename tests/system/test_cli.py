@@ -541,6 +541,24 @@ class Computing(unittest.TestCase):
         bad = kstatus("compute", "--compare", "strict,kstatus", "-f", "-", text="{}")
         self.assertEqual((bad.code, len(bad.out.splitlines())), (1, 2))
 
+    def test_what_decided_is_told_under_both_profiles(self):
+        web = deployment("web", ready=1)
+        crash = pod("crash", ready=False)
+        crash["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+        widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "generation": 2},
+                  "status": {"observedGeneration": 1}}
+        text = "".join(json.dumps(o) + "\n" for o in (web, crash, widget))
+        decided = {"kstatus": ["status.availableReplicas 1 < status.updatedReplicas 3, at generation 1",
+                               "status.containerStatuses[main].state.waiting.reason is CrashLoopBackOff",
+                               "status.observedGeneration 1 != metadata.generation 2"],
+                   "strict": ["status.availableReplicas 1 < spec.replicas 3, at generation 1",
+                              "status.containerStatuses[main].state.waiting.reason is CrashLoopBackOff",
+                              "status.observedGeneration 1 < metadata.generation 2"]}
+        for profile, wanted in decided.items():
+            done = kstatus("compute", "--explain", "--profile", profile, "-f", "-", text=text)
+            told = re.findall(r"(?m)^  decided by  (.*(?:\n {14}.*)*)", done.out)
+            self.assertEqual([re.sub(r"\s+", " ", t) for t in told], wanted, done.out)
+
     def test_a_verdict_is_explained(self):
         web = deployment("web", ready=1)
         web["status"]["conditions"] = [{"type": "Available", "status": "False", "reason": "Minimum", "message": "word " * 40}]
@@ -554,9 +572,11 @@ class Computing(unittest.TestCase):
         self.assertLessEqual(max(map(len, done.out.splitlines())), 80)
         parts = done.out.split("\n\n")
         self.assertRegex(parts[0], r"^Deployment/web -n default\n  verdict     InProgress, under profile kstatus\n")
-        self.assertRegex(parts[0], r"(?m)^  rests on    a rule for the kind$")
+        self.assertRegex(parts[0], r"(?m)^  decided by  status.availableReplicas 1 < status.updatedReplicas 3, at\n {14}generation 1$")
+        self.assertRegex(parts[0], r"(?m)^  rests on    the rule for Deployment$")
         self.assertRegex(parts[0], r"(?m)^  progress    1 of 3$")
-        self.assertRegex(parts[0], r"(?m)^              status.availableReplicas +1$")
+        self.assertRegex(parts[0], r"(?m)^  fields      metadata.generation=1, .*\n +spec.paused=absent, spec.replicas=3, status.replicas=3,$")
+        self.assertNotIn("status.availableReplicas=", parts[0], "told already")
         self.assertRegex(parts[0], r"(?m)^  conditions  Available=False Minimum\n                word word")
         self.assertRegex(parts[1], r"(?m)^  causes      Pod/crash\n {16}container main\n {18}\w+, exit code 3, 5 restarts\n(?s:.)*^ {20}-> \S")
         self.assertNotIn("causes", parts[2])
@@ -565,6 +585,9 @@ class Computing(unittest.TestCase):
                    kstatus("compute", "--explain", "-o", "json", "-f", "-", text=text).out.splitlines()]
         self.assertEqual([a.get("status") for a in answers], ["InProgress", "Failed", "Current", None])
         self.assertEqual(answers[0]["fields"]["status.availableReplicas"], 1)
+        self.assertEqual(answers[0]["decidedBy"], {"field": "status.availableReplicas", "value": "1", "comparison": "<",
+                                                   "otherField": "status.updatedReplicas", "otherValue": "3"})
+        self.assertNotIn("decidedBy", answers[2], "a ConfigMap is current as soon as it exists")
         self.assertIsNone(answers[0]["fields"]["spec.paused"])
         self.assertEqual(answers[0]["basis"], "STATUS_BASIS_KIND_RULE")
         self.assertEqual(answers[0]["progress"], {"readyCount": 1, "desiredCount": 3})

@@ -38,7 +38,7 @@ class Explain(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (1, ""))
         self.assertRegex(done.stdout, r"^StatefulSet/set -n troubles\n  verdict     Failed, under profile kstatus\n"
                                       r"  reason      PodsFailed\n  because     \S")
-        self.assertRegex(done.stdout, r"(?m)^  rests on    a rule for the kind\n  progress    \d of 2\n"
+        self.assertRegex(done.stdout, r"(?m)^  rests on    the rule for StatefulSet\n  progress    \d of 2\n"
                                       r"  generation  1, observed 1\n  causes ")
         self.assertRegex(done.stdout, r"(?m)^  causes      Pod/set-\d\n {16}container app\n {18}CRASH_LOOP, exit code 1, "
                                       r"\d+ restarts?\b(?s:.)*^ {20}-> Read the log")

@@ -165,7 +165,7 @@ static void causes_are_a_tree(void **state)
                    "  verdict     Failed, under profile strict\n"
                    "  reason      PodsFailed\n"
                    "  because     2 Pods failed\n"
-                   "  rests on    a rule for the kind\n"
+                   "  rests on    the rule for StatefulSet\n"
                    "  progress    1 of 3\n"
                    "  generation  7, observed 6\n"
                    "  conditions  Other=True Cond\n"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* with: decision_check.c */
 /*
  * Runs the vectors of tests/conformance: status, and the emitted condition's type, status and
  * reason, must be the reference's; where it fails, we fail too.
@@ -14,6 +15,8 @@
 #include "json/path.h"
 #include "status/status.h"
 #include "support/vectors.h"
+
+#include "decision_check.h"
 
 #define LEAST_VECTORS 370
 
@@ -55,6 +58,7 @@ static void run_vector(const struct ks_vector *v, struct ks_json *json)
     check_condition(v, &verdict);
     assert_true(verdict.message.len > 0);
     assert_int_not_equal(verdict.basis, KS_BASIS_UNSPECIFIED);
+    ks_decision_check(v, KS_PROFILE_KSTATUS, ks_json_root(json), &verdict);
 }
 
 static void equals_the_reference(void **state)

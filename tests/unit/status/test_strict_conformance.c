@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* with: decision_check.c */
 /*
  * Runs the vectors of tests/conformance/strict.ndjson: status, reason and, where the vector names
  * them, basis and the time of the next look.
@@ -14,6 +15,8 @@
 #include "json/path.h"
 #include "status/status.h"
 #include "support/vectors.h"
+
+#include "decision_check.h"
 
 #define LEAST_VECTORS 593
 
@@ -90,6 +93,7 @@ static void run_vector(const struct ks_vector *v, struct ks_json *json)
     if (basis && basis != (int64_t)verdict.basis)
         fail_msg("%.*s: rests on %d", KS_STR_ARGS(v->name), (int)verdict.basis);
     check_form(v, &verdict);
+    ks_decision_check(v, KS_PROFILE_STRICT, ks_json_root(json), &verdict);
 }
 
 static void says_what_a_user_would(void **state)
