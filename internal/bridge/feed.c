@@ -11,8 +11,9 @@
  * retired at on_forget;
  *   2. the owner hears on_failed at most once, whether the session or the feed gave up, and nothing
  * after it;
- *   3. an owner may free the feed from within on_synced and on_failed: nothing is touched after
- * these.
+ *   3. an owner may free the feed from within on_synced, on_outcome and on_failed: nothing is
+ * touched after these;
+ *   4. an outcome is the last that goes into the outbox.
  *
  * Thread: the kube loop's.  It does not: wait, send, or know who reads the outbox.
  */
@@ -21,15 +22,19 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "watcher/vigil.h"
+
 #include "bridge/encode.h"
 
 struct ks_feed {
-    struct ks_session *session;
+    struct ks_session *session; /* or, when it has a goal, */
+    struct ks_vigil *vigil;
     struct ks_outbox *outbox;
     struct ks_feed_stats *stats;
     struct ks_feed_ops ops;
     void *ctx;
-    enum { FEED_OPEN, FEED_FAILED } state;
+    enum { FEED_OPEN, FEED_FAILED, FEED_DECIDED } state;
+    bool is_outcome_only;
     const struct ks_clock *clock;
     size_t doubtful_count;
     struct {
@@ -75,7 +80,7 @@ static ks_rc push(struct ks_feed *feed, struct ks_packet *packet, struct ks_erro
 
 static void feed_fail(struct ks_feed *feed, const struct ks_error *err)
 {
-    if (feed->state == FEED_FAILED)
+    if (feed->state != FEED_OPEN)
         return;
     feed->state = FEED_FAILED;
     feed->ops.on_failed(feed->ctx, err);
@@ -104,8 +109,11 @@ static void note_target(struct ks_feed *feed, const struct ks_target_change *cha
 static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct ks_error *err)
 {
     struct ks_packet *packet = NULL;
-    ks_rc rc = ks_encode_event(event, &packet, err);
+    ks_rc rc;
 
+    if (feed->is_outcome_only && event->kind != KS_EVENT_OUTCOME)
+        return KS_RC_OK;
+    rc = ks_encode_event(event, &packet, err);
     if (rc)
         return rc;
     (void)atomic_fetch_add_explicit(&feed->stats->events_total, 1, memory_order_relaxed);
@@ -115,12 +123,19 @@ static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct 
     return rc;
 }
 
+static void feed_decide(struct ks_feed *feed)
+{
+    feed->state = FEED_DECIDED;
+    if (feed->ops.on_outcome)
+        feed->ops.on_outcome(feed->ctx);
+}
+
 static void on_event(void *ctx, const struct ks_event *event)
 {
     struct ks_feed *feed = ctx;
     struct ks_error err = {0};
 
-    if (feed->state == FEED_FAILED)
+    if (feed->state != FEED_OPEN)
         return;
     if (event->kind == KS_EVENT_TARGET_CHANGE)
         note_target(feed, &event->target_change);
@@ -128,8 +143,11 @@ static void on_event(void *ctx, const struct ks_event *event)
         feed_fail(feed, &err);
         return; /* the feed may be gone */
     }
-    if (event->kind == KS_EVENT_SYNCED && feed->ops.on_synced)
-        feed->ops.on_synced(feed->ctx); /* the feed may be gone */
+    if (event->kind == KS_EVENT_OUTCOME)
+        feed_decide(feed);
+    else if (event->kind == KS_EVENT_SYNCED && feed->ops.on_synced)
+        feed->ops.on_synced(feed->ctx);
+    /* The feed may be gone here. */
 }
 
 static void on_forget(void *ctx, void *sink_slot)
@@ -164,9 +182,13 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     feed->outbox = ks_outbox_ref(config->outbox);
     feed->stats = config->stats;
     feed->clock = config->clock;
+    feed->is_outcome_only = config->is_outcome_only;
     feed->ops = *ops;
     feed->ctx = ctx;
-    rc = ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
+    if (config->session->until)
+        rc = ks_vigil_new(config->kube, config->session, &session_ops, feed, &feed->vigil, err);
+    else
+        rc = ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
     if (rc) {
         feed->outbox = ks_outbox_unref(feed->outbox);
         ks_free(feed);
@@ -185,12 +207,12 @@ void ks_feed_beat(struct ks_feed *feed)
     ks_rc rc;
 
     ks_outbox_get_stats(feed->outbox, &stats);
-    if (feed->state == FEED_FAILED || stats.waiting > 0)
+    if (feed->state != FEED_OPEN || stats.waiting > 0)
         return;
     heartbeat.coalesced_total = stats.coalesced_total;
     if (feed->doubtful_count > 0)
         heartbeat.staleness_ms = feed->clock->mono_ms(feed->clock) - feed->doubtful[0].since_ms;
-    ks_session_tally(feed->session, &heartbeat.tally);
+    ks_session_tally(feed->vigil ? ks_vigil_session(feed->vigil) : feed->session, &heartbeat.tally);
     rc = ks_encode_heartbeat(&heartbeat, &packet, NULL);
     if (rc == KS_RC_OK)
         rc = ks_outbox_push(feed->outbox, packet);
@@ -203,6 +225,7 @@ struct ks_feed *ks_feed_free(struct ks_feed *feed)
     if (!feed)
         return NULL;
     feed->session = ks_session_free(feed->session);
+    feed->vigil = ks_vigil_free(feed->vigil);
     (void)atomic_fetch_sub_explicit(&feed->stats->sessions, 1, memory_order_relaxed);
     feed->outbox = ks_outbox_unref(feed->outbox);
     ks_free(feed);

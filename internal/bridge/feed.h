@@ -8,6 +8,7 @@
 #define KS_BRIDGE_FEED_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
@@ -23,6 +24,9 @@ struct ks_feed;
 struct ks_feed_ops {
     /* Once: SYNCED has been put into the outbox. May be NULL. */
     void (*on_synced)(void *ctx);
+    /* Once: the outcome has been put into the outbox, behind everything; nothing follows. Only of a
+     * session with a goal; may be NULL. */
+    void (*on_outcome)(void *ctx);
     /* At most once, last: the stream cannot go on. The owner then calls ks_feed_free, from within
      * it or later. */
     void (*on_failed)(void *ctx, const struct ks_error *err);
@@ -39,10 +43,11 @@ struct ks_feed_stats {
 /* All borrowed; kube and stats must outlive the feed. */
 struct ks_feed_config {
     struct ks_kube *kube;
-    const struct ks_session_config *session;
+    const struct ks_session_config *session; /* with `until`: it ends with an outcome */
     struct ks_outbox *outbox;
     struct ks_feed_stats *stats;
     const struct ks_clock *clock;
+    bool is_outcome_only; /* nothing else goes into the outbox */
 };
 
 KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops,

@@ -467,6 +467,39 @@ static ks_rc append_snapshot_member(struct ks_buf *out, struct ks_packet *p, uin
     return KS_RC_INTERNAL;
 }
 
+/* The first BATCH_MAX items, whatever their size. */
+static void take_any(struct ks_outbox *o, struct batch *batch)
+{
+    batch->count = 0;
+    ks_list_init(&batch->dead);
+    lock(o);
+    while (!ks_list_is_empty(&o->ready) && batch->count < BATCH_MAX)
+        take_first(o, batch);
+    o->taken_total += batch->count;
+    if (batch->count == 0)
+        o->is_rung = false;
+    unlock(o);
+}
+
+ks_rc ks_outbox_take_outcome(struct ks_outbox *o, struct ks_buf *out)
+{
+    struct batch batch;
+    ks_rc rc = KS_RC_INTERNAL;
+
+    do {
+        take_any(o, &batch);
+        for (size_t i = 0; i < batch.count; i++) {
+            struct ks_packet *p = batch.entries[i].packet;
+
+            if (p->kind == KS_PACKET_OUTCOME)
+                rc = ks_wire_outcome(out, p);
+            (void)ks_packet_unref(p); /* always NULL */
+        }
+        batch_free_items(&batch);
+    } while (batch.count > 0);
+    return rc;
+}
+
 ks_rc ks_outbox_take_snapshot(struct ks_outbox *o, size_t max_bytes, struct ks_buf *out)
 {
     struct target_states states = {0};
@@ -476,15 +509,7 @@ ks_rc ks_outbox_take_snapshot(struct ks_outbox *o, size_t max_bytes, struct ks_b
     ks_rc rc_targets;
 
     do {
-        batch.count = 0;
-        ks_list_init(&batch.dead);
-        lock(o);
-        while (!ks_list_is_empty(&o->ready) && batch.count < BATCH_MAX)
-            take_first(o, &batch);
-        o->taken_total += batch.count;
-        if (batch.count == 0)
-            o->is_rung = false;
-        unlock(o);
+        take_any(o, &batch);
         for (size_t i = 0; i < batch.count; i++) {
             struct ks_packet *p = batch.entries[i].packet;
 

@@ -69,6 +69,10 @@ KS_MUST_USE ks_rc ks_outbox_take(struct ks_outbox *o, uint32_t max_events, size_
 KS_MUST_USE ks_rc ks_outbox_take_snapshot(struct ks_outbox *o, size_t max_bytes,
                                           struct ks_buf *out);
 
+/* Consumer, for Wait: appends the outcome that waits as a kstatus.v1.WaitResponse; KS_RC_INTERNAL
+ * when none does. Leaves the outbox empty. */
+KS_MUST_USE ks_rc ks_outbox_take_outcome(struct ks_outbox *o, struct ks_buf *out);
+
 struct ks_outbox_stats {
     uint64_t taken_total;     /* events */
     uint64_t coalesced_total; /* updates merged away */

@@ -53,11 +53,11 @@ struct ks_target {
                            this target */
     struct ks_str label_selector; /* SELECTOR */
     struct ks_str field_selector; /* SELECTOR */
-    /* For a vigil: it never holds up the goal; the oldest that counts, of an OBJECT (0, empty: any).
-     */
+    /* For a vigil: it never holds up the goal; the oldest that counts, of an OBJECT. */
     bool is_best_effort;
-    int64_t min_generation;
-    struct ks_str min_version; /* that it is there is told, even if nothing else is news */
+    int64_t min_generation; /* 0: any */
+    /* Empty: any. That it is there is told even if nothing else is news. */
+    struct ks_str min_version;
 };
 
 struct ks_session_config {

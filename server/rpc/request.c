@@ -23,7 +23,9 @@
 #include <kstatus/v1/status_service.pb-c.h>
 
 #include "base/alloc.h"
+#include "kube/rv.h"
 #include "watcher/selector.h"
+#include "watcher/until.h"
 
 #include "bridge/encode.h"
 #include "server/rpc/unpack.h"
@@ -37,6 +39,7 @@
 #define HEARTBEAT_MIN_MS 1000
 #define HEARTBEAT_MAX_MS 3600000
 #define DETAILS_MAX (16u << 10)
+#define UNTIL_MAX_MS (366ll * 24 * 3600 * 1000)
 
 enum {
     CODE_INVALID_ARGUMENT = 3,
@@ -51,6 +54,8 @@ struct ks_rpc_request {
     uint32_t generated_depth;
     bool include_causes;
     int64_t heartbeat_ms;
+    bool has_until;
+    struct ks_until_config until;
     size_t target_count;
     struct ks_target targets[];
 };
@@ -184,6 +189,13 @@ static void check_object(struct place *at, const Kstatus__V1__ObjectRef *o, stru
     check_collection(at, t, is_sent(o->resource), is_sent(o->kind));
     t->ns = check_syntax(at, "namespace", o->namespace_, ks_namespace_check);
     t->uid = check_text(at, "uid", o->uid, UID_MAX);
+    t->min_generation = o->min_generation;
+    t->min_version =
+        check_text(at, "min_resource_version", o->min_resource_version, KS_RV_MAX_BYTES);
+    if (o->min_generation < 0)
+        violate(at, BAD, "min_generation", "is negative");
+    if (t->min_version.len && !ks_rv_is_well_formed(t->min_version))
+        violate(at, BAD, "min_resource_version", "is no resourceVersion: these are digits");
     if (ks_unpack_str(o->name).len == 0)
         violate(at, BAD, "name", "must be given");
     else
@@ -215,8 +227,7 @@ static void check_target(struct checks *c, size_t index, const Kstatus__V1__Targ
     snprintf(at.path, sizeof(at.path), "targets[%zu]", index);
     check_known(&at, &target->base);
     t->target_id = target->target_id;
-    if (target->best_effort)
-        violate(&at, BEYOND, "best_effort", "is not served yet");
+    t->is_best_effort = target->best_effort;
     if (check_text(&at, "cluster", target->cluster, WORD_MAX).len > 0)
         violate(&at, BEYOND, "cluster",
                 "is not served yet: leave it empty for the server's cluster");
@@ -273,14 +284,81 @@ static void check_heartbeat(const struct place *at, const Google__Protobuf__Dura
         return;
     if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999)
         violate(at, BAD, "heartbeat_interval", "is no positive duration");
-    else if (r->kind == KS_RPC_REQUEST_GET)
-        violate(at, BAD, "heartbeat_interval", "is for Watch only: a Get has one answer");
+    else if (r->kind != KS_RPC_REQUEST_WATCH)
+        violate(at, BAD, "heartbeat_interval", "is for Watch only: this call has one answer");
     else if (d->seconds >= HEARTBEAT_MAX_MS / 1000)
         r->heartbeat_ms = HEARTBEAT_MAX_MS;
     else if (d->seconds < HEARTBEAT_MIN_MS / 1000)
         r->heartbeat_ms = HEARTBEAT_MIN_MS;
     else
         r->heartbeat_ms = d->seconds * 1000 + d->nanos / 1000000;
+}
+
+/* What is longer than a year means a year. */
+static int64_t check_time(const struct place *at, const char *field,
+                          const Google__Protobuf__Duration *d)
+{
+    if (!d)
+        return 0;
+    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999) {
+        violate(at, BAD, field, "is no positive duration");
+        return 0;
+    }
+    if (d->seconds >= UNTIL_MAX_MS / 1000)
+        return UNTIL_MAX_MS;
+    return d->seconds * 1000 + (d->nanos + 999999) / 1000000;
+}
+
+/* What is about Current objects, when they are to be gone. */
+static void check_until_gone(const struct place *at, const Kstatus__V1__Until *until)
+{
+    if (until->fail_fast)
+        violate(at, BAD, "fail_fast", "means nothing for GOAL_ALL_NOT_FOUND: what Failed can go");
+    if (until->min_basis)
+        violate(at, BAD, "min_basis", "means nothing for GOAL_ALL_NOT_FOUND");
+}
+
+static void check_until(struct checks *c, const Kstatus__V1__Until *until, struct ks_rpc_request *r)
+{
+    const struct place at = {.checks = c, .path = "until"};
+    struct ks_until_config *config = &r->until;
+
+    check_known(&at, &until->base);
+    r->has_until = true;
+    config->goal = (ks_goal)until->goal;
+    config->fail_fast = until->fail_fast;
+    config->min_basis = (ks_basis)until->min_basis;
+    config->stable_for_ms = check_time(&at, "stable_for", until->stable_for);
+    config->timeout_ms = check_time(&at, "timeout", until->timeout);
+    if (until->goal < KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT ||
+        until->goal > KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_TERMINAL)
+        violate(&at, BAD, "goal",
+                "must be GOAL_ALL_CURRENT, GOAL_ALL_NOT_FOUND or GOAL_ALL_TERMINAL");
+    if (until->goal == KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_NOT_FOUND)
+        check_until_gone(&at, until);
+    if (until->min_basis > KSTATUS__V1__STATUS_BASIS__STATUS_BASIS_ASSUMED)
+        violate(&at, BAD, "min_basis", "%d is no StatusBasis", (int)until->min_basis);
+    if (config->timeout_ms && config->stable_for_ms > config->timeout_ms)
+        violate(&at, BAD, "stable_for", "is longer than timeout: the goal could not be reached");
+}
+
+/* What only a goal gives a meaning to. */
+static void check_versions(struct checks *c, const struct ks_rpc_request *r)
+{
+    const char *why = r->has_until ? "means nothing for GOAL_ALL_NOT_FOUND: pin the uid"
+                                   : "is for calls with `until`: nothing waits here";
+    const struct place at = {.checks = c};
+    char field[64];
+
+    if (r->has_until && r->until.goal != KS_GOAL_ALL_NOT_FOUND)
+        return;
+    for (size_t i = 0; i < r->target_count; i++) {
+        if (!r->targets[i].min_generation && !r->targets[i].min_version.len)
+            continue;
+        snprintf(field, sizeof(field), "targets[%zu].object.%s", i,
+                 r->targets[i].min_generation ? "min_generation" : "min_resource_version");
+        violate(&at, BAD, field, "%s", why);
+    }
 }
 
 static void check_flag(const struct place *at, const char *field, bool is_set)
@@ -302,6 +380,8 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     check_duration(&at, "min_update_interval", o->min_update_interval);
     check_duration(&at, "resync_period", o->resync_period);
     r->generated_depth = o->generated_depth;
+    if (r->kind == KS_RPC_REQUEST_WAIT && o->generated_depth)
+        violate(&at, BAD, "generated_depth", "is for Watch and Get: a Wait tells the outcome only");
     r->include_causes = o->include_causes;
     check_flag(&at, "include_object", o->include_object);
     check_flag(&at, "summary_only", o->summary_only);
@@ -379,9 +459,16 @@ static struct parts parts_of(ks_rpc_request_kind kind, const ProtobufCMessage *m
 {
     const Kstatus__V1__WatchRequest *w = (const Kstatus__V1__WatchRequest *)(const void *)m;
     const Kstatus__V1__GetRequest *g = (const Kstatus__V1__GetRequest *)(const void *)m;
+    const Kstatus__V1__WaitRequest *t = (const Kstatus__V1__WaitRequest *)(const void *)m;
 
-    if (kind == KS_RPC_REQUEST_WATCH)
+    switch (kind) {
+    case KS_RPC_REQUEST_WATCH:
         return (struct parts){w->n_targets, w->targets, w->until, w->options};
+    case KS_RPC_REQUEST_WAIT:
+        return (struct parts){t->n_targets, t->targets, t->until, t->options};
+    case KS_RPC_REQUEST_GET:
+        break;
+    }
     return (struct parts){g->n_targets, g->targets, NULL, g->options};
 }
 
@@ -391,21 +478,27 @@ static void check_request(struct checks *c, const ProtobufCMessage *m, const str
     const struct place at = {.checks = c};
 
     check_known(&at, m);
-    check_flag(&at, "until", parts->until != NULL);
+    if (parts->until)
+        check_until(c, parts->until, r);
+    else if (r->kind == KS_RPC_REQUEST_WAIT)
+        violate(&at, BAD, "until", "must be given: what is to be waited for");
     check_options(c, parts->options, r);
     for (size_t i = 0; i < parts->n_targets; i++)
         check_target(c, i, parts->targets[i], &r->targets[i]);
     check_target_ids(c, r->targets, parts->n_targets);
+    check_versions(c, r);
 }
+
+static const ProtobufCMessageDescriptor *const message_types[] = {
+    [KS_RPC_REQUEST_WATCH] = &kstatus__v1__watch_request__descriptor,
+    [KS_RPC_REQUEST_GET] = &kstatus__v1__get_request__descriptor,
+    [KS_RPC_REQUEST_WAIT] = &kstatus__v1__wait_request__descriptor,
+};
 
 static ProtobufCMessage *request_unpack(ks_rpc_request_kind kind, struct ks_str bytes,
                                         struct ks_unpack *unpack)
 {
-    const ProtobufCMessageDescriptor *type = kind == KS_RPC_REQUEST_WATCH
-                                                 ? &kstatus__v1__watch_request__descriptor
-                                                 : &kstatus__v1__get_request__descriptor;
-
-    return protobuf_c_message_unpack(type, &unpack->allocator, bytes.len,
+    return protobuf_c_message_unpack(message_types[kind], &unpack->allocator, bytes.len,
                                      (const uint8_t *)(bytes.ptr ? bytes.ptr : ""));
 }
 
@@ -476,11 +569,10 @@ ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
     message = request_unpack(kind, bytes, &unpack);
     if (!message && ks_unpack_is_out_of_memory(&unpack))
         return refuse_memory(refusal);
-    if (!message)
-        return refuse_field(refusal, "",
-                            kind == KS_RPC_REQUEST_WATCH
-                                ? "the request is no valid kstatus.v1.WatchRequest"
-                                : "the request is no valid kstatus.v1.GetRequest");
+    if (!message) {
+        snprintf(text, sizeof(text), "the request is no valid %s", message_types[kind]->name);
+        return refuse_field(refusal, "", text);
+    }
     rc = check_target_count(parts_of(kind, message).n_targets, refusal);
     if (rc) {
         message_free(message);
@@ -498,6 +590,11 @@ const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, s
 int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r)
 {
     return r->heartbeat_ms;
+}
+
+const struct ks_until_config *ks_rpc_request_until(const struct ks_rpc_request *r)
+{
+    return r->has_until ? &r->until : NULL;
 }
 
 void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_config *config)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client asks for: WatchRequest and GetRequest decoded, checked and turned into a session's
- * targets.
+ * What a client asks for: WatchRequest, GetRequest and WaitRequest decoded, checked and turned into
+ * a session's targets.
  *
  * Nothing is dropped silently: what is wrong is refused with INVALID_ARGUMENT, what a later version
  * will do with UNIMPLEMENTED, both naming the fields, in the message and as google.rpc.BadRequest.
@@ -19,7 +19,11 @@
 
 #define KS_RPC_REQUEST_MAX_BYTES 65536u
 
-typedef enum { KS_RPC_REQUEST_WATCH, KS_RPC_REQUEST_GET } ks_rpc_request_kind;
+typedef enum {
+    KS_RPC_REQUEST_WATCH,
+    KS_RPC_REQUEST_GET,
+    KS_RPC_REQUEST_WAIT,
+} ks_rpc_request_kind;
 
 struct ks_rpc_request;
 
@@ -38,7 +42,9 @@ KS_MUST_USE ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str 
 const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, size_t *out_count);
 /* 0: no heartbeats. */
 int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r);
-/* Sets what the client decides: targets, profile, and what else is to be told. */
+/* NULL: the call has no goal. */
+const struct ks_until_config *ks_rpc_request_until(const struct ks_rpc_request *r);
+/* Sets what the client decides: targets, profile, and what else is to be told; not the goal. */
 void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_config *config);
 /* Returns NULL; NULL is allowed. */
 struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r);

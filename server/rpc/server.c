@@ -40,6 +40,7 @@
 #include "server/rpc/get_call.h"
 #include "server/rpc/health.h"
 #include "server/rpc/log.h"
+#include "server/rpc/wait_call.h"
 #include "server/rpc/watch_call.h"
 
 #define AWAITED_CALLS 16
@@ -96,33 +97,12 @@ bool ks_rpc_is_exposable(const char *core_version)
     return ks_str_split(&rest, '.', &major) && ks_str_to_int64(major, &n) && n >= SAFE_CORE_MAJOR;
 }
 
-static void wait_on_request(struct ks_call *call, struct ks_str message)
-{
-    (void)message;
-    ks_call_finish(call, GRPC_STATUS_UNIMPLEMENTED,
-                   "kstatus.v1.StatusService/Wait is not served yet by kstatusd " KS_VERSION
-                   "; use Watch and judge its updates",
-                   (struct ks_str){.ptr = NULL});
-}
-
-static void wait_on_drain(struct ks_call *call)
-{
-    (void)call; /* it was answered within on_request */
-}
-
-static const struct ks_call_ops wait_call_ops = {
-    .method = KS_METHOD_WAIT,
-    .state_bytes = 1,
-    .on_request = wait_on_request,
-    .on_drain = wait_on_drain,
-};
-
 /* Exact paths: "//kstatus.v1.StatusService/Watch" and its like are other methods, and there are
  * none. */
 static const struct ks_call_ops *find_method(struct ks_str path)
 {
     static const struct ks_call_ops *const methods[] = {
-        &ks_watch_call_ops,   &ks_get_call_ops,     &wait_call_ops,
+        &ks_watch_call_ops,   &ks_get_call_ops,     &ks_wait_call_ops,
         &ks_health_check_ops, &ks_health_watch_ops,
     };
 

@@ -22,6 +22,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "watcher/until.h"
+
 #include "bridge/feed.h"
 
 #define FIRST_ANSWER_MS 30000
@@ -37,8 +39,11 @@ struct ks_source {
     void *ctx;
     struct ks_outbox *outbox;
     struct ks_rpc_request *request; /* rpc thread until open, then the kube thread's */
-    int64_t first_answer_ms;        /* likewise */
-    struct ks_packet *farewell;     /* rpc thread until close, then the kube thread's */
+    int64_t first_answer_ms;        /* likewise, as is what follows */
+    bool has_until;
+    bool is_outcome_only;
+    struct ks_until_config until;
+    struct ks_packet *farewell; /* rpc thread until close, then the kube thread's */
     ks_source_rest rest;
     bool is_open;
     bool is_closing;
@@ -54,6 +59,7 @@ struct ks_source {
     struct ks_tag closed;
     atomic_bool is_rung;
     atomic_bool is_synced;
+    atomic_bool is_decided;
     atomic_bool has_failed;
     struct ks_error failure;
     bool has_too_many; /* likewise constant once has_failed */
@@ -104,6 +110,14 @@ static void on_feed_synced(void *ctx)
     source_ring(s);
 }
 
+static void on_feed_outcome(void *ctx)
+{
+    struct ks_source *s = ctx;
+
+    atomic_store(&s->is_decided, true);
+    source_ring(s);
+}
+
 static void on_feed_failed(void *ctx, const struct ks_error *err)
 {
     struct ks_source *s = ctx;
@@ -125,8 +139,8 @@ static void on_heartbeat(struct ks_timer *timer)
 
 static void on_open(struct ks_task *task)
 {
-    static const struct ks_feed_ops ops = {.on_synced = on_feed_synced,
-                                           .on_failed = on_feed_failed};
+    static const struct ks_feed_ops ops = {
+        .on_synced = on_feed_synced, .on_outcome = on_feed_outcome, .on_failed = on_feed_failed};
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
     struct ks_session_config session = {
         .max_objects = (size_t)s->lane->shared->limits->values[KS_LIMIT_OBJECTS],
@@ -138,10 +152,12 @@ static void on_open(struct ks_task *task)
         .outbox = s->outbox,
         .stats = ks_worker_feed_stats(s->lane->worker),
         .clock = &ks_clock_real,
+        .is_outcome_only = s->is_outcome_only,
     };
     struct ks_error err = {0};
 
     ks_rpc_request_configure(s->request, &session);
+    session.until = s->has_until ? &s->until : NULL;
     s->heartbeat_ms = ks_rpc_request_heartbeat_ms(s->request);
     if (ks_feed_new(&config, &ops, s, &s->feed, &err))
         source_fail(s, &err);
@@ -157,7 +173,7 @@ static void on_close(struct ks_task *task)
 
     ks_timer_stop(&s->heartbeat);
     s->feed = ks_feed_free(s->feed);
-    if (s->farewell)
+    if (s->farewell && !atomic_load(&s->is_decided))
         rc = ks_outbox_push(s->outbox, s->farewell);
     s->farewell = ks_packet_unref(s->farewell);
     /* A stream without its farewell still gets its status: only the hint in it is lost. */
@@ -196,21 +212,51 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s)
     return s->outbox;
 }
 
-int64_t ks_source_first_answer_ms(int64_t left_ms)
+/* A little less than what is left. */
+static int64_t in_time_ms(int64_t left_ms)
 {
     int64_t margin_ms = left_ms / 10;
 
     if (margin_ms < MARGIN_MIN_MS)
         margin_ms = MARGIN_MIN_MS;
-    if (left_ms - margin_ms >= FIRST_ANSWER_MS)
-        return FIRST_ANSWER_MS;
     return left_ms > margin_ms ? left_ms - margin_ms : 1;
+}
+
+int64_t ks_source_first_answer_ms(int64_t left_ms)
+{
+    int64_t in_time = in_time_ms(left_ms);
+
+    return in_time < FIRST_ANSWER_MS ? in_time : FIRST_ANSWER_MS;
+}
+
+/* A client that stops waiting is told the outcome before it does. Returns how long there is for
+ * first answers, so that the outcome can say what became of every target. */
+static int64_t bound_until(struct ks_until_config *until, int64_t left_ms)
+{
+    int64_t in_time = in_time_ms(left_ms);
+
+    if (left_ms != INT64_MAX && (!until->timeout_ms || until->timeout_ms > in_time))
+        until->timeout_ms = in_time;
+    return until->timeout_ms ? until->timeout_ms : left_ms;
+}
+
+void ks_source_want_outcome_only(struct ks_source *s)
+{
+    assert(!s->is_open);
+    s->is_outcome_only = true;
 }
 
 void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms)
 {
+    const struct ks_until_config *until = ks_rpc_request_until(request);
+
     assert(!s->is_open && !s->is_closing);
     s->request = request;
+    if (until) {
+        s->has_until = true;
+        s->until = *until;
+        left_ms = bound_until(&s->until, left_ms);
+    }
     s->first_answer_ms = ks_source_first_answer_ms(left_ms);
     s->is_open = true;
     ks_loop_post(ks_worker_loop(s->lane->worker), &s->open_task);
@@ -219,6 +265,11 @@ void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t
 bool ks_source_is_synced(const struct ks_source *s)
 {
     return atomic_load(&s->is_synced);
+}
+
+bool ks_source_is_decided(const struct ks_source *s)
+{
+    return atomic_load(&s->is_decided);
 }
 
 const struct ks_error *ks_source_failure(const struct ks_source *s)

@@ -22,7 +22,7 @@
 struct ks_source;
 
 struct ks_source_ops {
-    /* Something is in the outbox, or the source is synced, or it has failed. */
+    /* Something is in the outbox, or the source is synced, is decided or has failed. */
     void (*on_wake)(void *ctx);
     /* Once, after ks_source_close: the feed is gone, nothing wakes any more. What is in the outbox
      * stays. */
@@ -36,10 +36,14 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s);
 /* Takes the request. left_ms: until the client stops waiting, INT64_MAX if it does not; what cannot
  * be told by then is answered with its reason, a little earlier. Once. */
 void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms);
+/* For who wants the outcome alone: before ks_source_open. */
+void ks_source_want_outcome_only(struct ks_source *s);
 /* How long the first answers may take for a client that waits left_ms more. */
 int64_t ks_source_first_answer_ms(int64_t left_ms);
 /* The feed has told Synced, and it is in the outbox. */
 bool ks_source_is_synced(const struct ks_source *s);
+/* The outcome is in the outbox, and nothing will follow it. */
+bool ks_source_is_decided(const struct ks_source *s);
 /* NULL: none. The source then is to be closed. */
 const struct ks_error *ks_source_failure(const struct ks_source *s);
 /* Whether that is because there are more objects than KS_LIMIT_OBJECTS. */
@@ -50,7 +54,7 @@ typedef enum {
     KS_SOURCE_DROP, /* nobody takes it any more */
 } ks_source_rest;
 /* Ends the feed; on_closed follows. farewell (may be NULL; taken) becomes the last packet in the
- * outbox. Once. */
+ * outbox, unless an outcome is. Once. */
 void ks_source_close(struct ks_source *s, ks_source_rest rest, struct ks_packet *farewell);
 
 /* Never opened, or closed. Returns NULL; NULL is allowed. */

@@ -2,8 +2,10 @@
 /*
  * A Watch stream.
  *
- *   NEW ──request is good──> STREAMING ──end (drain, failure)──> FLUSHING ──outbox empty──> ENDED
+ *   NEW ──request is good──> STREAMING ──end──> FLUSHING ──outbox empty──> ENDED
  *                                └────────── client gone ──────────> ENDED <─────┘
+ *
+ * What ends it: a drain, a failure, or the outcome, when there is a goal.
  *
  * The stream is driven by three things only: the bell (something waits), a completed send (the next
  * may go), and the end of the call. Each leads to pump(), which takes what has queued meanwhile, as
@@ -15,7 +17,8 @@
  *      never a queue;
  *   3. Accepted is in the outbox before the feed is opened: it is the first event of every stream;
  *   4. Synced follows every object of the snapshot (the session's promise; the outbox keeps order);
- *   5. the status follows all that was in the outbox when the stream was ended, Draining last;
+ *   5. the status follows all that was in the outbox when the stream was ended, Draining or the
+ *      outcome last;
  *   6. after the client is gone nothing is sent, the feed is freed at once, and the last reference
  *      is dropped on the lane's thread.
  *
@@ -70,6 +73,9 @@ struct watch {
     uint64_t coalesced;  /* counted so far */
     struct ks_error end; /* FLUSHING: what the status will say */
 };
+
+/* The outcome has been told: all is well, whatever it is. */
+static const struct ks_error decided = {.rc = KS_RC_OK};
 
 static struct ks_metrics *metrics_of(const struct watch *w)
 {
@@ -152,7 +158,9 @@ static void on_wake(void *ctx)
     struct watch *w = ctx;
     const struct ks_error *failure = ks_source_failure(w->source);
 
-    if (failure && w->state == WATCH_STREAMING)
+    if (w->state == WATCH_STREAMING && ks_source_is_decided(w->source))
+        watch_end(w, &decided, NULL);
+    else if (w->state == WATCH_STREAMING && failure)
         watch_end(w, failure, NULL);
     watch_pump(w);
 }
@@ -162,6 +170,8 @@ static void on_source_closed(void *ctx)
     struct watch *w = ctx;
 
     w->is_source_closed = true;
+    if (ks_source_is_decided(w->source)) /* it may have been while the stream was being ended */
+        w->end = decided;
     watch_pump(w);
     ks_call_unref(w->call); /* the source's; may free w */
 }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "watcher/until.h"
+
 #include "server/rpc/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,6 +17,16 @@ static void check(bool holds)
 {
     if (!holds)
         __builtin_trap();
+}
+
+static void check_until(ks_rpc_request_kind kind, const struct ks_until_config *until)
+{
+    check(until || kind != KS_RPC_REQUEST_WAIT);
+    if (!until)
+        return;
+    check(until->goal >= KS_GOAL_ALL_CURRENT && until->goal <= KS_GOAL_ALL_TERMINAL);
+    check(until->stable_for_ms >= 0 && until->timeout_ms >= 0);
+    check(until->min_basis <= KS_BASIS_ASSUMED);
 }
 
 static void check_target(const struct ks_target *t)
@@ -27,6 +39,9 @@ static void check_target(const struct ks_target *t)
     check(t->label_selector.len <= 4096 && t->field_selector.len <= 4096);
 }
 
+static const ks_rpc_request_kind kinds[4] = {KS_RPC_REQUEST_WATCH, KS_RPC_REQUEST_GET,
+                                             KS_RPC_REQUEST_WAIT, KS_RPC_REQUEST_GET};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ks_refusal refusal;
@@ -36,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    kind = data[0] % 2 ? KS_RPC_REQUEST_GET : KS_RPC_REQUEST_WATCH;
+    kind = kinds[data[0] % 4];
     ks_refusal_init(&refusal);
     rc = ks_rpc_request_decode(kind, ks_str_make((const char *)data + 1, size - 1), &request,
                                &refusal);
@@ -45,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct ks_target *targets = ks_rpc_request_targets(request, &n);
 
         check(n >= 1 && n <= KS_SESSION_MAX_TARGETS);
+        check_until(kind, ks_rpc_request_until(request));
         for (size_t i = 0; i < n; i++)
             check_target(&targets[i]);
     } else {

@@ -54,7 +54,7 @@ def status_name(update):
 
 
 class Watch:
-    def __init__(self, server, *targets, options=None):
+    def __init__(self, server, *targets, options=None, until=None):
         self.address = getattr(server, "grpc", server)
         self.targets = targets
         self.updates = {}       # (kind, name) -> newest update
@@ -65,12 +65,13 @@ class Watch:
         self.error = None       # the grpc.RpcError that ended the stream
         self.ended = False
         self.synced = None
+        self.outcome = None
         self.broken = []
         self._next_sequence = 1
         self._answered = set()
         self._changed = threading.Condition()
         self._channel = grpc.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)])
-        request = pb.WatchRequest(targets=targets, options=options)
+        request = pb.WatchRequest(targets=targets, options=options, until=until)
         self._call = pb_grpc.StatusServiceStub(self._channel).Watch(request)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -100,6 +101,8 @@ class Watch:
             kind = event.WhichOneof("event")
             if not self.history and kind != "accepted":
                 self.broken.append(f"the first event is {kind}")
+            if self.outcome:
+                self.broken.append(f"{kind} follows the outcome")
             self.history.append(event)
             getattr(self, "_take_" + kind, lambda body: None)(getattr(event, kind))
 
@@ -112,6 +115,9 @@ class Watch:
 
     def _take_removed(self, removed):
         self.updates.pop((removed.object.kind, removed.object.name), None)
+
+    def _take_outcome(self, outcome):
+        self.outcome = outcome
 
     def _take_target_change(self, change):
         self.target_states[change.target_id] = pb.TargetChange.State.Name(change.state)
@@ -180,6 +186,14 @@ class Watch:
     def wait_count(self, status, count, limit_s):
         return self.wait(f"{count} objects to be {status}", lambda: count == sum(
             1 for update in self.updates.values() if status_name(update) == status), limit_s)
+
+    def wait_outcome(self, limit_s):
+        """The name of the verdict, once the stream has ended with one, and with the status OK."""
+        self.wait("the outcome", lambda: self.outcome, limit_s)
+        error = self.wait_end(limit_s)
+        if error:
+            raise AssertionError(f"the stream ended with {error}")
+        return pb.Outcome.Verdict.Name(self.outcome.verdict).removeprefix("VERDICT_")
 
     def wait_end(self, limit_s):
         self.wait("the stream's end", lambda: self.ended, limit_s)

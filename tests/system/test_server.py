@@ -174,22 +174,13 @@ class Refusals(Bench):
                 asked = pb.WatchOptions(**{name: value})
                 self.refused(self.watch(targets=[good], options=asked), grpc.StatusCode.UNIMPLEMENTED, "options." + name)
                 self.refused(self.get(targets=[good], options=asked), grpc.StatusCode.UNIMPLEMENTED, "options." + name)
-        self.refused(self.watch(targets=[good], until=pb.Until(goal=pb.Until.GOAL_ALL_CURRENT)),
-                     grpc.StatusCode.UNIMPLEMENTED, "until")
         rows = [
             ("targets[0].inventory", pb.Target(inventory=pb.InventoryRef(name="x"))),
-            ("targets[0].best_effort", pb.Target(object=good.object, best_effort=True)),
             ("targets[0].cluster", pb.Target(object=good.object, cluster="east")),
         ]
         for field, target in rows:
             with self.subTest(field=field):
                 self.refused(self.watch(targets=[target]), grpc.StatusCode.UNIMPLEMENTED, field)
-
-    def test_wait_says_that_it_is_not_served(self):
-        with self.assertRaises(grpc.RpcError) as caught:
-            pb_grpc.StatusServiceStub(self.channel).Wait(pb.WaitRequest(), timeout=LIMIT_S)
-        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        self.assertIn("kstatus.v1.StatusService/Wait", caught.exception.details())
 
     def raw(self, path, request=b"", **options):
         return self.channel.unary_unary(path)(request, timeout=LIMIT_S, **options)

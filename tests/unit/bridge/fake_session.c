@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+#include "watcher/vigil.h"
+
 #define OBJECTS_MAX 16
 
 struct ks_session {
@@ -50,6 +52,37 @@ struct ks_session *ks_session_free(struct ks_session *s)
     for (unsigned i = 0; i < OBJECTS_MAX; i++)
         fake_forget(i);
     return NULL;
+}
+
+/* A vigil is the same session, with a goal that the test decides. */
+ks_rc ks_vigil_new(struct ks_kube *kube, const struct ks_session_config *config,
+                   const struct ks_session_ops *ops, void *ctx, struct ks_vigil **out,
+                   struct ks_error *err)
+{
+    struct ks_session *session;
+    ks_rc rc = ks_session_new(kube, config, ops, ctx, &session, err);
+
+    if (!rc)
+        *out = (struct ks_vigil *)(void *)session;
+    return rc;
+}
+
+struct ks_vigil *ks_vigil_free(struct ks_vigil *v)
+{
+    (void)ks_session_free((struct ks_session *)(void *)v); /* always NULL */
+    return NULL;
+}
+
+const struct ks_session *ks_vigil_session(const struct ks_vigil *v)
+{
+    return (const struct ks_session *)(const void *)v;
+}
+
+void fake_outcome(ks_outcome_verdict verdict)
+{
+    const struct ks_event event = {.kind = KS_EVENT_OUTCOME, .outcome = {.verdict = verdict}};
+
+    fake.ops->on_event(fake.ctx, &event);
 }
 
 size_t ks_session_object_count(const struct ks_session *s KS_UNUSED)

@@ -20,6 +20,7 @@ void fake_removed(unsigned object);
 void fake_target_change(uint32_t id);
 void fake_target_synced(uint32_t id);
 void fake_synced(void);
+void fake_outcome(ks_outcome_verdict verdict);
 void fake_failed(ks_rc rc, const char *message);
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 
+#include "watcher/vigil.h"
+
 #include "bridge/feed.h"
 
 #include "support/torture.h"
@@ -25,6 +27,7 @@ struct fixture {
     struct ks_clock_test clock;
     unsigned rings;
     unsigned synced;
+    unsigned decided;
     ks_rc failed_rc;
     bool frees_itself;
 };
@@ -55,7 +58,17 @@ static void on_failed(void *ctx, const struct ks_error *err)
         f->feed = ks_feed_free(f->feed);
 }
 
-static const struct ks_feed_ops ops = {.on_synced = on_synced, .on_failed = on_failed};
+static void on_outcome(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    f->decided++;
+    if (f->frees_itself)
+        f->feed = ks_feed_free(f->feed);
+}
+
+static const struct ks_feed_ops ops = {
+    .on_synced = on_synced, .on_outcome = on_outcome, .on_failed = on_failed};
 
 static ks_rc open_feed(struct fixture *f, struct ks_error *err)
 {
@@ -98,6 +111,7 @@ static void expect_waiting(struct fixture *f, const int *kinds, size_t count)
 
     ks_buf_init(&buf, 1u << 16);
     assert_int_equal(ks_outbox_take(f->outbox, 64, 1u << 16, 0, &buf, &taken), KS_RC_OK);
+    assert_int_equal(taken.events, count);
     m = kstatus__v1__watch_response__unpack(NULL, buf.len, (const uint8_t *)buf.data);
     assert_non_null(m);
     assert_int_equal(m->n_events, count);
@@ -186,6 +200,64 @@ static void a_refused_session_is_no_feed(void **state)
     assert_int_equal(open_feed(&f, &err), KS_RC_INVALID);
     assert_string_equal(err.msg, "targets: there is none");
     assert_null(f.feed);
+    fixture_fini(&f);
+}
+
+static void reopen_with_goal(struct fixture *f, bool is_outcome_only)
+{
+    const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
+    const struct ks_session_config session = {.until = &until};
+    const struct ks_feed_config config = {
+        .session = &session,
+        .outbox = f->outbox,
+        .stats = &f->stats,
+        .clock = &f->clock.clock,
+        .is_outcome_only = is_outcome_only,
+    };
+
+    f->feed = ks_feed_free(f->feed);
+    assert_int_equal(ks_feed_new(&config, &ops, f, &f->feed, NULL), KS_RC_OK);
+}
+
+static void an_outcome_is_the_last(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    reopen_with_goal(&f, false);
+    fake_update(0, "a");
+    fake_synced();
+    fake_outcome(KS_OUTCOME_REACHED);
+    assert_int_equal(f.decided, 1);
+    fake_update(0, "not told any more");
+    fake_failed(KS_RC_NOMEM, "neither is this");
+    ks_feed_beat(f.feed);
+    assert_int_equal(f.failed_rc, KS_RC_OK);
+    expect_waiting(&f, (const int[]){2, 4, 6}, 3);
+    ks_feed_beat(f.feed); /* nothing waits, and still */
+    expect_waiting(&f, NULL, 0);
+    reopen_with_goal(&f, false);
+    f.frees_itself = true;
+    fake_outcome(KS_OUTCOME_FAILED);
+    assert_null(f.feed);
+    fixture_fini(&f);
+}
+
+static void the_outcome_alone_can_be_had(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    reopen_with_goal(&f, true);
+    fake_target_change(1);
+    fake_update(0, "a");
+    fake_synced();
+    fake_removed(0);
+    assert_int_equal(f.synced, 1);
+    fake_outcome(KS_OUTCOME_TIMED_OUT);
+    expect_waiting(&f, (const int[]){6}, 1);
     fixture_fini(&f);
 }
 
@@ -299,6 +371,8 @@ int main(void)
         cmocka_unit_test(too_much_control_ends_it),
         cmocka_unit_test(the_sessions_end_is_passed_on),
         cmocka_unit_test(a_refused_session_is_no_feed),
+        cmocka_unit_test(an_outcome_is_the_last),
+        cmocka_unit_test(the_outcome_alone_can_be_had),
         cmocka_unit_test(short_memory_ends_it),
     };
 

@@ -396,6 +396,33 @@ static void a_snapshot_is_a_get_response(void **state)
     fixture_fini(&f);
 }
 
+static void an_outcome_is_a_wait_response(void **state)
+{
+    const struct ks_event event = {.kind = KS_EVENT_OUTCOME,
+                                   .outcome = {.verdict = KS_OUTCOME_FAILED}};
+    struct ks_packet *packet = NULL;
+    Kstatus__V1__WaitResponse *m;
+    struct fixture f;
+    struct ks_buf buf;
+
+    (void)state;
+    fixture_init(&f, 200);
+    ks_buf_init(&buf, 1u << 16);
+    assert_int_equal(ks_outbox_take_outcome(f.outbox, &buf), KS_RC_INTERNAL);
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(push_change(&f, i, KS_TARGET_LISTING), KS_RC_OK);
+    assert_int_equal(ks_encode_event(&event, &packet, NULL), KS_RC_OK);
+    assert_int_equal(ks_outbox_push(f.outbox, packet), KS_RC_OK);
+    packet = ks_packet_unref(packet);
+    assert_int_equal(ks_outbox_take_outcome(f.outbox, &buf), KS_RC_OK);
+    m = kstatus__v1__wait_response__unpack(NULL, buf.len, (const uint8_t *)buf.data);
+    assert_non_null(m);
+    assert_int_equal(m->outcome->verdict, KSTATUS__V1__OUTCOME__VERDICT__VERDICT_FAILED);
+    kstatus__v1__wait_response__free_unpacked(m, NULL);
+    ks_buf_fini(&buf);
+    fixture_fini(&f);
+}
+
 static void a_snapshot_has_a_ceiling(void **state)
 {
     struct fixture f;
@@ -462,6 +489,7 @@ int main(void)
         cmocka_unit_test(frames_of_every_size_can_be_read),
         cmocka_unit_test(a_snapshot_is_a_get_response),
         cmocka_unit_test(a_snapshot_has_a_ceiling),
+        cmocka_unit_test(an_outcome_is_a_wait_response),
         cmocka_unit_test(short_memory_is_survived),
     };
 

@@ -16,6 +16,8 @@
 #include <kstatus/v1/status_service.pb-c.h>
 
 #include "base/alloc.h"
+#include "watcher/until.h"
+
 #include "server/rpc/request.h"
 #include "support/torture.h"
 
@@ -296,7 +298,6 @@ static void refuses_what_comes_later(void **state)
 
     (void)state;
     kstatus__v1__inventory_ref__init(&inventory);
-    REFUSED(UNIMPLEMENTED, "until", f.watch.until = &f.until);
     REFUSED(UNIMPLEMENTED, "options.min_update_interval",
             f.options.min_update_interval = &f.second);
     REFUSED(UNIMPLEMENTED, "options.resync_period", f.options.resync_period = &f.second);
@@ -306,7 +307,6 @@ static void refuses_what_comes_later(void **state)
     REFUSED(UNIMPLEMENTED, "options.scope_strategy",
             f.options.scope_strategy = KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_ROOT);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy", f.options.scope_strategy = 99);
-    REFUSED(UNIMPLEMENTED, "targets[1].best_effort", f.targets[1].best_effort = 1);
     REFUSED(UNIMPLEMENTED, "targets[0].cluster", f.targets[0].cluster = text("east"));
     REFUSED(UNIMPLEMENTED, "targets[0].inventory",
             f.targets[0].selection_case = KSTATUS__V1__TARGET__SELECTION_INVENTORY;
@@ -316,8 +316,118 @@ static void refuses_what_comes_later(void **state)
 static void what_is_wrong_comes_before_what_comes_later(void **state)
 {
     (void)state;
-    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.watch.until = &f.until;
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.blind = 1;
             f.object.name = text(""));
+}
+
+static void a_goal_is_understood(void **state)
+{
+    const struct ks_until_config *until;
+    const struct ks_target *targets;
+    struct fixture f;
+    size_t count;
+
+    (void)state;
+    setup(&f);
+    pack(&f);
+    assert_int_equal(decode(&f), KS_RC_OK);
+    assert_null(ks_rpc_request_until(f.request));
+    teardown(&f);
+
+    setup(&f);
+    f.watch.until = &f.until;
+    f.until.goal = KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT;
+    f.until.fail_fast = 1;
+    f.until.min_basis = KSTATUS__V1__STATUS_BASIS__STATUS_BASIS_STANDARD_CONDITION;
+    f.second.nanos = 1; /* what is no millisecond is one more */
+    f.until.stable_for = &f.second;
+    f.until.timeout = &f.second;
+    f.targets[1].best_effort = 1;
+    f.object.min_generation = 5;
+    f.object.min_resource_version = text("123");
+    pack(&f);
+    assert_int_equal(decode(&f), KS_RC_OK);
+    until = ks_rpc_request_until(f.request);
+    assert_int_equal(until->goal, KS_GOAL_ALL_CURRENT);
+    assert_true(until->fail_fast);
+    assert_int_equal(until->min_basis, KS_BASIS_STANDARD_CONDITION);
+    assert_int_equal(until->stable_for_ms, 1001);
+    assert_int_equal(until->timeout_ms, 1001);
+    targets = ks_rpc_request_targets(f.request, &count);
+    assert_int_equal(targets[0].min_generation, 5);
+    assert_true(ks_str_is(targets[0].min_version, "123"));
+    assert_true(!targets[0].is_best_effort && targets[1].is_best_effort);
+    teardown(&f);
+}
+
+/* A goal that is good, to be spoiled. */
+static void aim(struct fixture *f)
+{
+    f->watch.until = &f->until;
+    f->until.goal = KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_NOT_FOUND;
+}
+
+static void refuses_bad_goals(void **state)
+{
+    Google__Protobuf__Duration less;
+
+    (void)state;
+    google__protobuf__duration__init(&less);
+    less.nanos = 1000000;
+    REFUSED(INVALID_ARGUMENT, "until.goal", f.watch.until = &f.until);
+    REFUSED(INVALID_ARGUMENT, "until.goal", aim(&f); f.until.goal = 4);
+    REFUSED(INVALID_ARGUMENT, "until.fail_fast", aim(&f); f.until.fail_fast = 1);
+    REFUSED(INVALID_ARGUMENT, "until.min_basis", aim(&f); f.until.min_basis = 1);
+    REFUSED(INVALID_ARGUMENT, "until.min_basis", aim(&f); f.until.goal = 1; f.until.min_basis = 6);
+    REFUSED(INVALID_ARGUMENT, "until.timeout", aim(&f); f.second.seconds = -1;
+            f.until.timeout = &f.second);
+    REFUSED(INVALID_ARGUMENT, "until.stable_for", aim(&f); f.until.stable_for = &f.second;
+            f.until.timeout = &less);
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.min_generation", f.object.min_generation = 1);
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.min_generation", f.object.min_generation = -1);
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.min_generation", aim(&f);
+            f.object.min_generation = 1);
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.min_resource_version",
+            f.object.min_resource_version = text("0x10"));
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.min_resource_version",
+            f.object.min_resource_version = text("10"));
+}
+
+static void refuse_wait(struct fixture *f, const char *field)
+{
+    /* A WaitRequest has the fields of a WatchRequest. */
+    assert_int_equal(
+        ks_rpc_request_decode(KS_RPC_REQUEST_WAIT, ks_buf_str(&f->bytes), &f->request, &f->refusal),
+        KS_RC_INVALID);
+    check_details(f, field);
+    teardown(f);
+}
+
+static void a_wait_needs_a_goal_and_little_else(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    pack(&f);
+    refuse_wait(&f, "until");
+    setup(&f);
+    aim(&f);
+    f.options.heartbeat_interval = &f.second;
+    pack(&f);
+    refuse_wait(&f, "options.heartbeat_interval");
+    setup(&f);
+    aim(&f);
+    f.options.generated_depth = 1;
+    pack(&f);
+    refuse_wait(&f, "options.generated_depth");
+    setup(&f);
+    aim(&f);
+    pack(&f);
+    assert_int_equal(
+        ks_rpc_request_decode(KS_RPC_REQUEST_WAIT, ks_buf_str(&f.bytes), &f.request, &f.refusal),
+        KS_RC_OK);
+    teardown(&f);
 }
 
 static void counts_what_found_no_room(void **state)
@@ -516,6 +626,9 @@ int main(void)
         cmocka_unit_test(refuses_bad_targets),
         cmocka_unit_test(refuses_what_comes_later),
         cmocka_unit_test(what_is_wrong_comes_before_what_comes_later),
+        cmocka_unit_test(a_goal_is_understood),
+        cmocka_unit_test(refuses_bad_goals),
+        cmocka_unit_test(a_wait_needs_a_goal_and_little_else),
         cmocka_unit_test(counts_what_found_no_room),
         cmocka_unit_test(bounds_the_targets),
         cmocka_unit_test(refuses_strings_that_are_no_text),

@@ -109,8 +109,7 @@ static void say_outcome(struct fixture *f, const struct ks_outcome *outcome)
         say_object(f, &u->object);
         say(f, "%s%s", u->object.uid.len ? " " : "", ks_status_text(u->status));
         if (u->obstacle_code.len)
-            say(f, " %.*s: %.*s", KS_STR_ARGS(u->obstacle_code),
-                KS_STR_ARGS(u->obstacle_message));
+            say(f, " %.*s: %.*s", KS_STR_ARGS(u->obstacle_code), KS_STR_ARGS(u->obstacle_message));
         else if (u->error_rc)
             say(f, " %s: %.*s", ks_rc_text(u->error_rc), KS_STR_ARGS(u->error_message));
         say_targets(f, u->target_ids, u->target_count);
