@@ -255,6 +255,42 @@ static const struct field unscheduled_status[] = {
     END,
 };
 
+/* Of a family's plots: what its members are by design. */
+#define CRASHES "{\"name\":\"app\",\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}"
+#define RUNS "{\"name\":\"side\",\"state\":{\"running\":{}},\"ready\":true}"
+#define CRASHING                                                                                   \
+    {                                                                                              \
+        .key = "containerStatuses", .form = FORM_NUMBER, .is_kept = true,                          \
+        .words = WORDS("[" CRASHES "]", "[" RUNS "," CRASHES "]", "[{}," CRASHES "," RUNS "]")     \
+    }
+#define RUNNING                                                                                    \
+    {                                                                                              \
+        .key = "phase", .form = FORM_NUMBER, .is_kept = true, .words = WORDS("\"Running\"")        \
+    }
+#define NOT_READY "{\"type\":\"Ready\",\"status\":\"False\"}"
+#define NO_NODE "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}"
+static const struct field looping_status[] = {
+    RUNNING,
+    CRASHING,
+    {.key = "conditions",
+     .form = FORM_NUMBER,
+     .is_kept = true,
+     .words = WORDS("[]", "null", "[" NOT_READY "]",
+                    "[" NOT_READY ",{\"type\":\"PodScheduled\",\"status\":\"True\"}]")},
+    {.key = "initContainerStatuses", .form = FORM_LIST, .absent = 600, .inner = container_status},
+    END,
+};
+static const struct field unschedulable_status[] = {
+    RUNNING,
+    CRASHING,
+    {.key = "conditions",
+     .form = FORM_NUMBER,
+     .is_kept = true,
+     .words = WORDS("[" NO_NODE "]", "[" NOT_READY "," NO_NODE "]",
+                    "[{\"type\":\"PodScheduled\",\"status\":\"True\"}," NO_NODE "]")},
+    END,
+};
+
 static const struct field definition_status[] = {
     OBSERVED,
     CONDITIONS("NamesAccepted", "Established", "Established", "Terminating"),
@@ -652,6 +688,32 @@ static const struct kind *choose_row(struct text *t, const char *name)
         .key = name, .form = FORM_MAP, .is_kept = true, .inner = table                             \
     }
 
+static const struct field *status_of(const struct kind *kind, enum object_plot plot)
+{
+    switch (plot) {
+    case PLOT_LOOP:
+        return looping_status;
+    case PLOT_UNSCHEDULABLE:
+        return unschedulable_status;
+    case PLOT_NONE:
+    case PLOT_SHORT:
+        break;
+    }
+    return kind->status;
+}
+
+/* Of an owner that is short: more replicas than there ever are. */
+static const struct field short_of = KEPT("replicas", FORM_NUMBER, "7");
+
+static void copy_spec(const struct kind *kind, enum object_plot plot, struct field out[])
+{
+    for (size_t i = 0; kind->spec[i].key; i++) {
+        bool is_short = plot == PLOT_SHORT && strcmp(kind->spec[i].key, short_of.key) == 0;
+
+        out[i] = is_short ? short_of : kind->spec[i];
+    }
+}
+
 void object_write_member(struct text *t, int64_t now_ms, const struct object_ties *ties)
 {
     const struct kind *kind = choose_row(t, ties->kind);
@@ -661,6 +723,7 @@ void object_write_member(struct text *t, int64_t now_ms, const struct object_tie
         KEPT("namespace", FORM_NUMBER, ties->space),
         KEPT("uid", FORM_NUMBER, ties->uid),
         KEPT("labels", FORM_NUMBER, ties->labels),
+        KEPT("annotations", FORM_NUMBER, ties->annotations),
         KEPT("ownerReferences", FORM_NUMBER, ties->owners),
         {.key = "generation", .form = FORM_GENERATION, .absent = 150},
         {.key = "creationTimestamp", .form = FORM_CREATED, .absent = 20},
@@ -676,12 +739,14 @@ void object_write_member(struct text *t, int64_t now_ms, const struct object_tie
         {.key = "kind", .form = FORM_NUMBER, .is_kept = true, .words = WORDS(ties->quoted_kind)},
         KEPT_MAP("metadata", tied_metadata),
         KEPT_MAP("spec", spec),
-        MAP("status", kind->status),
+        {.key = "status",
+         .form = FORM_MAP,
+         .is_kept = ties->plot != PLOT_NONE && ties->plot != PLOT_SHORT,
+         .inner = status_of(kind, ties->plot)},
         END,
     };
 
-    for (size_t i = 0; kind->spec[i].key; i++)
-        spec[i + 1] = kind->spec[i];
+    copy_spec(kind, ties->plot, spec + 1);
     set_mood(t, &shape);
     set_numbers(t, &shape);
     write_map(t, &shape, object);

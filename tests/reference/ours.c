@@ -8,6 +8,9 @@
  * verdict_ours --families FILE: the same with a family in the place of an object: see
  * ours_family.h.
  *
+ * verdict_ours --profiles DELAY FILE: objects or families under both profiles (ours_family.h),
+ * under strict so many milliseconds later.
+ *
  * verdict_ours --bench FILE: parses and judges the one object in FILE for some seconds, and prints
  * objects per second of CPU time.
  *
@@ -83,7 +86,18 @@ static ks_rc append_object(struct ks_json *json, int64_t now_ms, struct ks_str o
 struct judges {
     struct ks_json *json;
     struct family_judge *family;
+    const int64_t *delay_ms; /* NULL: profile kstatus alone */
 };
+
+static ks_rc append_family(const struct judges *judges, int64_t now_ms, struct ks_str line,
+                           struct ks_buf *out)
+{
+    if (!judges->delay_ms)
+        return family_judge_line(judges->family, now_ms, line, out);
+    return family_profiles_line(
+        judges->family, &(struct family_times){.now_ms = now_ms, .delay_ms = *judges->delay_ms},
+        line, out);
+}
 
 static ks_rc judge_line(const struct judges *judges, struct ks_str line, struct ks_buf *out)
 {
@@ -94,7 +108,7 @@ static ks_rc judge_line(const struct judges *judges, struct ks_str line, struct 
     if (!ks_str_split(&line, ' ', &clock) || !ks_str_to_int64(clock, &now_ms))
         return KS_RC_INVALID;
     ks_buf_clear(out);
-    rc = judges->family ? family_judge_line(judges->family, now_ms, line, out)
+    rc = judges->family ? append_family(judges, now_ms, line, out)
                         : append_object(judges->json, now_ms, line, out);
     return rc ? rc : ks_buf_append_byte(out, '\n');
 }
@@ -151,9 +165,9 @@ static ks_rc bench(struct ks_json *json, struct ks_str object, struct ks_error *
     return KS_RC_OK;
 }
 
-static ks_rc run_families(struct ks_str text, struct ks_error *err)
+static ks_rc run_families(struct ks_str text, const int64_t *delay_ms, struct ks_error *err)
 {
-    struct judges judges = {0};
+    struct judges judges = {.delay_ms = delay_ms};
     ks_rc rc = family_judge_new(&judges.family, err);
 
     if (rc)
@@ -180,15 +194,20 @@ static ks_rc run(int argc, char **argv, struct ks_error *err)
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(FILE_MAX_BYTES);
     bool is_bench = argc == 3 && ks_str_is(ks_str_from(argv[1]), "--bench");
     bool is_family = argc == 3 && ks_str_is(ks_str_from(argv[1]), "--families");
+    bool is_both = argc == 4 && ks_str_is(ks_str_from(argv[1]), "--profiles");
+    int64_t delay_ms = 0;
     ks_rc rc;
 
-    if (!is_bench && !is_family && argc != 2)
-        return ks_fail(err, KS_RC_INVALID, "usage: verdict_ours [--families | --bench] FILE");
+    if ((!is_bench && !is_family && !is_both && argc != 2) ||
+        (is_both && !ks_str_to_int64(ks_str_from(argv[2]), &delay_ms)))
+        return ks_fail(err, KS_RC_INVALID,
+                       "usage: verdict_ours [--families | --profiles MILLISECONDS | --bench] FILE");
     rc = ks_file_read(argv[argc - 1], &text, err);
     if (rc)
         return rc;
-    return is_family ? run_families(ks_buf_str(&text), err)
-                     : run_objects(ks_buf_str(&text), is_bench, err);
+    if (is_family || is_both)
+        return run_families(ks_buf_str(&text), is_both ? &delay_ms : NULL, err);
+    return run_objects(ks_buf_str(&text), is_bench, err);
 }
 
 int main(int argc, char **argv)

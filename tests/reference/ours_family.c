@@ -15,23 +15,6 @@
 #include "status/rules.h"
 #include "family.h"
 
-struct member {
-    struct ks_json *json;
-    bool is_readable;
-    bool belongs;
-    int owner; /* index, or -1 */
-    uint32_t failed;
-    struct ks_status_kind kind;
-    ks_rc rc;
-    bool is_failed_by_members;
-    struct ks_verdict verdict;
-};
-
-struct family_judge {
-    struct member members[FAMILY_MAX];
-    int count;
-};
-
 ks_rc family_judge_new(struct family_judge **out, struct ks_error *err)
 {
     struct family_judge *judge = ks_alloc0(sizeof(*judge));
@@ -60,7 +43,7 @@ struct family_judge *family_judge_free(struct family_judge *judge)
     return NULL;
 }
 
-static struct ks_json_value root_of(const struct member *m)
+struct ks_json_value family_root(const struct member *m)
 {
     return ks_json_root(m->json);
 }
@@ -69,7 +52,7 @@ static struct ks_str controller_of(const struct member *m)
 {
     struct ks_json_value list = {0};
 
-    (void)ks_json_strict_list(root_of(m), "metadata.ownerReferences", &list); /* else absent */
+    (void)ks_json_strict_list(family_root(m), "metadata.ownerReferences", &list); /* else absent */
     for (struct ks_json_value e = ks_json_first(list); !ks_json_is_absent(e); e = ks_json_next(e)) {
         if (ks_json_lenient_bool(e, "controller", false))
             return ks_json_lenient_str(e, "uid", "");
@@ -83,15 +66,15 @@ static bool is_followed(const struct ks_status_kind *owner)
     return ks_str_is(owner->kind, "Deployment") || ks_status_fails_by_members(owner);
 }
 
-static int find_owner(const struct family_judge *judge, int index)
+static int find_controller(const struct family_judge *judge, int index)
 {
     struct ks_str uid = controller_of(&judge->members[index]);
 
     for (int i = 0; i < index && uid.len > 0; i++) {
         const struct member *m = &judge->members[i];
 
-        if (m->is_readable && is_followed(&m->kind) &&
-            ks_str_eq(ks_json_lenient_str(root_of(m), "metadata.uid", ""), uid))
+        if (m->is_readable &&
+            ks_str_eq(ks_json_lenient_str(family_root(m), "metadata.uid", ""), uid))
             return i;
     }
     return -1;
@@ -108,11 +91,13 @@ static ks_rc read_line(struct family_judge *judge, struct ks_str line)
 
         if (judge->count == FAMILY_MAX)
             return KS_RC_LIMIT;
-        *m = (struct member){.json = m->json, .owner = -1};
+        *m = (struct member){.json = m->json, .owner = -1, .controller = -1};
         m->is_readable = ks_json_parse(m->json, text, &err) == KS_RC_OK;
         if (m->is_readable) {
-            m->kind = ks_status_kind_of(root_of(m));
-            m->owner = find_owner(judge, judge->count);
+            m->kind = ks_status_kind_of(family_root(m));
+            m->controller = find_controller(judge, judge->count);
+            if (m->controller >= 0 && is_followed(&judge->members[m->controller].kind))
+                m->owner = m->controller;
             m->belongs = judge->count == 0 || (m->owner >= 0 && judge->members[m->owner].belongs);
         }
         judge->count++;
@@ -125,13 +110,13 @@ static void judge_member(struct family_judge *judge, struct member *m, int64_t n
     struct ks_error err = {0};
     ks_status alone;
 
-    m->rc = ks_status_compute_as(root_of(m), &m->kind, now_ms, &m->verdict, &err);
+    m->rc = ks_status_compute_as(family_root(m), &m->kind, now_ms, &m->verdict, &err);
     if (m->rc)
         return;
     alone = m->verdict.status;
     ks_status_count_failed(&m->kind, m->failed, &m->verdict);
     m->is_failed_by_members = m->verdict.status != alone;
-    if (m->owner >= 0 && ks_member_fails_owner(root_of(m), &m->kind, &m->verdict))
+    if (m->owner >= 0 && ks_member_fails_owner(family_root(m), &m->kind, &m->verdict))
         judge->members[m->owner].failed++;
 }
 
@@ -148,8 +133,7 @@ static ks_rc append_member(const struct member *m, struct ks_buf *out)
     return ks_buf_append_str(out, ks_str_from(ks_status_text(m->verdict.status)));
 }
 
-ks_rc family_judge_line(struct family_judge *judge, int64_t now_ms, struct ks_str line,
-                        struct ks_buf *out)
+ks_rc family_judge_read(struct family_judge *judge, int64_t now_ms, struct ks_str line)
 {
     ks_rc rc = read_line(judge, line);
 
@@ -157,6 +141,14 @@ ks_rc family_judge_line(struct family_judge *judge, int64_t now_ms, struct ks_st
         if (judge->members[i].belongs)
             judge_member(judge, &judge->members[i], now_ms);
     }
+    return rc;
+}
+
+ks_rc family_judge_line(struct family_judge *judge, int64_t now_ms, struct ks_str line,
+                        struct ks_buf *out)
+{
+    ks_rc rc = family_judge_read(judge, now_ms, line);
+
     for (int i = 0; i < judge->count && !rc; i++) {
         if (i > 0)
             rc = ks_buf_append_byte(out, '\t');
