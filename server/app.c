@@ -48,9 +48,12 @@
 #define SILENCES_MAX 2
 /* What fewer leave behind is not worth the walk. */
 #define TRIM_AFTER_STREAMS 100
+/* Not clients' connections: what is open from the start, and connections to the API server. */
+#define OTHER_FDS 256
 
 struct app {
     const struct ks_config *config;
+    struct ks_limits limits; /* config's, but no more than the system allows */
     struct ks_log log;
     struct ks_metrics metrics;
     char instance[48];
@@ -186,6 +189,24 @@ static void raise_fd_limit(const struct ks_log *log)
                KS_F_INT("limit", limit.rlim_cur));
 }
 
+/* A connection takes two file descriptors; what is left is for the API server's. */
+static void fit_connections(struct app *app)
+{
+    int64_t *connections = &app->limits.values[KS_LIMIT_CONNECTIONS];
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT32_MAX)
+        return;
+    if (*connections * 2 + OTHER_FDS <= (int64_t)limit.rlim_cur)
+        return;
+    *connections = ((int64_t)limit.rlim_cur - OTHER_FDS) / 2;
+    if (*connections < 1)
+        *connections = 1;
+    ks_log(&app->log, KS_LOG_WARN,
+           "fewer connections than --limit says: the system allows too few open files",
+           KS_F_INT("connections", *connections), KS_F_INT("open_files", limit.rlim_cur));
+}
+
 static ks_rc app_name_instance(struct app *app, struct ks_error *err)
 {
     unsigned char bytes[8];
@@ -243,7 +264,7 @@ static ks_rc app_start_rpc(struct app *app, struct ks_error *err)
         .metrics = &app->metrics,
         .log = &app->log,
         .instance = app->instance,
-        .limits = &app->config->limits,
+        .limits = &app->limits,
         .on_quiet = on_quiet,
         .on_drained = on_drained,
         .ctx = app,
@@ -268,9 +289,10 @@ static ks_rc app_start(struct app *app, struct ks_error *err)
     if (rc)
         return rc;
     raise_fd_limit(&app->log);
+    fit_connections(app);
     ks_rpc_init(&app->log);
     app->has_rpc = true;
-    app->metrics.limits = &app->config->limits;
+    app->metrics.limits = &app->limits;
     app->metrics.grpc_version = ks_rpc_core_version();
     ks_metrics_set(&app->metrics, KS_METRIC_START_SECONDS,
                    ks_clock_real.wall_ms(&ks_clock_real) / 1000);
@@ -419,6 +441,7 @@ ks_rc ks_app_run(const struct ks_config *config, struct ks_error *err)
 {
     struct app app = {
         .config = config,
+        .limits = config->limits,
         .log = {.fd = STDERR_FILENO,
                 .level = config->log_level,
                 .format = config->log_format,

@@ -29,6 +29,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
 #include "base/alloc.h"
@@ -70,7 +71,8 @@ struct ks_call {
     call_state state;
     bool is_sending;
     bool has_headers;
-    bool is_counted; /* in CALLS_OPEN and in shared->open */
+    struct ks_conn *conn; /* NULL before it began, and when its connection is gone already */
+    bool is_counted;      /* in CALLS_OPEN and in shared->open */
     uint32_t refs;
     struct ks_list link; /* in lane->calls */
 
@@ -114,6 +116,7 @@ static void call_free(struct ks_call *call)
     }
     ks_list_remove(&call->link);
     ks_cq_timeout_stop(&call->timeout);
+    ks_door_leave(lane->shared->door, call->conn);
     ks_free(call->state_of_method);
     grpc_byte_buffer_destroy(call->request);
     if (call->raw)
@@ -442,7 +445,58 @@ static void call_refuse_more(struct ks_call *call)
     ks_call_finish_limit(call, KS_LIMIT_STREAMS, text.msg);
 }
 
-/* Takes the place in the count of open calls that call_free gives back. */
+static void call_refuse_connection(struct ks_call *call, ks_limit limit)
+{
+    struct ks_call_shared *shared = call->lane->shared;
+    struct ks_error text;
+
+    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
+    (void)ks_fail(
+        &text, KS_RC_LIMIT,
+        "%lld connections%s are open, as many as this server takes; share a connection, try "
+        "another replica, or later",
+        (long long)shared->limits->values[limit],
+        limit == KS_LIMIT_CONNECTIONS ? "" : " from your address");
+    ks_call_finish_limit(call, limit, text.msg);
+}
+
+static void call_refuse_flood(struct ks_call *call)
+{
+    struct ks_call_shared *shared = call->lane->shared;
+    struct ks_error text;
+
+    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
+    (void)ks_fail(
+        &text, KS_RC_LIMIT,
+        "this connection has twice the %lld open calls that it may have; open another connection",
+        (long long)shared->limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]);
+    ks_call_finish_limit(call, KS_LIMIT_STREAMS_PER_CONNECTION, text.msg);
+}
+
+/* Whether its connection may have it; otherwise it is refused. gRPC's own MAX_CONCURRENT_STREAMS
+ * binds who has acknowledged it, and lets a call in as soon as the end of another is on its way, so
+ * that one who keeps to it may be counted twice here for a moment. */
+static bool call_enter(struct ks_call *call)
+{
+    struct ks_call_shared *shared = call->lane->shared;
+    char *peer = grpc_call_get_peer(call->raw);
+    ks_limit over = KS_LIMIT_COUNT;
+    uint32_t calls = 0;
+
+    call->conn = ks_door_enter(shared->door, peer, &calls);
+    gpr_free(peer);
+    if (call->conn && call->ops->kind == KS_CALL_STREAM) /* a probe may know how things are */
+        over = ks_conn_over(call->conn);
+    if (over != KS_LIMIT_COUNT)
+        call_refuse_connection(call, over);
+    else if (calls > 2 * shared->limits->values[KS_LIMIT_STREAMS_PER_CONNECTION])
+        call_refuse_flood(call);
+    else
+        return true;
+    return false;
+}
+
+/* Takes the place in the count of open calls that call_free gives back; false: it is refused. */
 static bool call_admit(struct ks_call *call)
 {
     struct ks_call_shared *shared = call->lane->shared;
@@ -450,6 +504,8 @@ static bool call_admit(struct ks_call *call)
 
     ks_metrics_add(shared->metrics, KS_METRIC_CALLS_OPEN, 1);
     call->is_counted = true;
+    if (before >= call_max(call))
+        call_refuse_more(call);
     return before < call_max(call);
 }
 
@@ -469,9 +525,7 @@ static void call_begin(struct ks_call *call)
                     "the request's metadata are larger than 8 KiB");
     } else if (!call->ops) {
         call_refuse_method(call, path);
-    } else if (!call_admit(call)) {
-        call_refuse_more(call);
-    } else {
+    } else if (call_enter(call) && call_admit(call)) {
         call->state_of_method = ks_alloc0(call->ops->state_bytes);
         if (call->state_of_method)
             call_read(call);

@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "server/limits.h"
 #include "server/rpc/cq.h"
+#include "server/rpc/door.h"
 #include "server/web/metrics.h"
 #include "server/worker.h"
 
@@ -60,6 +61,7 @@ struct ks_call_shared {
     struct ks_metrics *metrics;
     const char *instance; /* unique for each start of the process */
     const struct ks_limits *limits;
+    struct ks_door *door;
     _Atomic int64_t open[KS_CALL_KINDS];
     _Atomic bool is_draining;
     const struct ks_call_ops *(*find)(struct ks_str path); /* NULL: no such method */

@@ -8,7 +8,7 @@
  * The drain is a walk over the lanes, each on its own thread, twice:
  *
  *   drain ──> walk 1: health watches are told NOT_SERVING
- *   its last lane ──> shutdown_and_notify: listeners close, GOAWAY; walk 2: every call drains
+ *   its last lane ──> the door shuts ──> shutdown_and_notify: GOAWAY; walk 2: every call drains
  *   the last call gone ──> on_quiet; shutdown's tag there too ──> on_drained
  *
  * `alive` counts what must end before on_drained: every slot and call, and the server itself.
@@ -28,15 +28,15 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <grpc/grpc.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 
 #include "base/alloc.h"
 #include "server/rpc/call.h"
 #include "server/rpc/cq.h"
+#include "server/rpc/door.h"
 #include "server/rpc/get_call.h"
 #include "server/rpc/health.h"
 #include "server/rpc/log.h"
@@ -57,6 +57,8 @@ struct ks_rpc_server {
     struct ks_call_shared shared;
     struct ks_rpc_server_config config;
     grpc_server *raw;
+    grpc_server_credentials *credentials;
+    struct ks_door *door;
     struct ks_cq *poller;
     struct ks_lane *lanes;
     size_t lane_count;
@@ -202,8 +204,15 @@ static void on_health_walk(struct ks_tag *tag, bool ok)
 
     (void)ok; /* posted, so it is */
     ks_lane_walk(lane, ks_health_tell);
-    if (atomic_fetch_sub(&s->lanes_to_walk, 1) > 1)
-        return;
+    if (atomic_fetch_sub(&s->lanes_to_walk, 1) == 1)
+        ks_door_shut(s->door);
+}
+
+/* Thread: the door's, like on_open: so no connection is added any more. */
+static void on_door_shut(void *ctx)
+{
+    struct ks_rpc_server *s = ctx;
+
     atomic_store(&s->is_shut, true);
     ks_tag_arm(&s->shut_down);
     grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);
@@ -242,7 +251,6 @@ static grpc_server *server_make(const struct ks_limits *limits)
         const char *name;
         int value;
     } settings[] = {
-        {GRPC_ARG_ALLOW_REUSEPORT, 0},
         {GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]},
         {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES},
         {GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX},
@@ -253,7 +261,6 @@ static grpc_server *server_make(const struct ks_limits *limits)
         {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
         {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
         {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000},
-        {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5000},
         {GRPC_ARG_ENABLE_CHANNELZ, 0},
         {GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0},
     };
@@ -290,46 +297,46 @@ static ks_rc address_check(const struct ks_rpc_server_config *config,
         ks_address_format(address, address->port, text), ks_rpc_core_version());
 }
 
-/* gRPC tells no reason why it cannot bind, so that is tried here first. What this leaves of a Unix
- * socket, gRPC replaces. */
-static ks_rc address_try(const struct ks_address *address, struct ks_error *err)
+static void on_door_open(void *ctx, int fd)
 {
-    uint16_t port;
-    int fd;
-    ks_rc rc = ks_address_listen(address, &fd, &port, err);
+    struct ks_rpc_server *s = ctx;
 
-    if (rc == KS_RC_OK)
-        (void)close(fd); /* nothing was written */
-    return rc;
+    grpc_server_add_channel_from_fd(s->raw, fd, s->credentials);
 }
 
 static ks_rc server_bind(struct ks_rpc_server *s, const struct ks_address *address,
                          struct ks_error *err)
 {
-    grpc_server_credentials *credentials;
     char text[KS_ADDRESS_TEXT_MAX];
     size_t used = strlen(s->addresses);
+    uint16_t port = 0;
     ks_rc rc = address_check(&s->config, address, err);
-    mode_t mask;
-    int port;
 
     if (rc == KS_RC_OK)
-        rc = address_try(address, err);
+        rc = ks_door_listen(s->door, address, &port, err);
     if (rc)
         return rc;
-    ks_address_format(address, address->port, text);
-    credentials = grpc_insecure_server_credentials_create();
-    mask = umask(0117); /* a Unix socket is for its owner and group */
-    port = grpc_server_add_http2_port(s->raw, text, credentials);
-    (void)umask(mask);
-    grpc_server_credentials_release(credentials);
-    if (port <= 0)
-        return ks_fail(err, KS_RC_IO, "gRPC cannot listen on %s", text);
     s->bound[s->bound_count] = *address;
-    s->bound[s->bound_count++].port = (uint16_t)port;
-    ks_address_format(address, (uint16_t)port, text);
+    s->bound[s->bound_count++].port = port;
+    ks_address_format(address, port, text);
     snprintf(s->addresses + used, sizeof(s->addresses) - used, "%s%s", used > 0 ? "," : "", text);
     return KS_RC_OK;
+}
+
+static ks_rc door_make(struct ks_rpc_server *s, struct ks_error *err)
+{
+    const struct ks_door_config door = {
+        .limits = s->config.limits,
+        .metrics = s->config.metrics,
+        .log = s->config.log,
+        .on_open = on_door_open,
+        .on_shut = on_door_shut,
+        .ctx = s,
+    };
+    ks_rc rc = ks_door_new(&door, &s->door, err);
+
+    s->shared.door = s->door;
+    return rc;
 }
 
 static size_t lanes_per_worker(const struct ks_rpc_server_config *config)
@@ -396,6 +403,10 @@ ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config, struct ks_rpc
     rc = lanes_make(s, err);
     if (rc)
         return rc;
+    rc = door_make(s, err);
+    if (rc)
+        return rc;
+    s->credentials = grpc_insecure_server_credentials_create();
     s->raw = server_make(config->limits);
     grpc_server_register_completion_queue(s->raw, ks_cq_raw(s->poller), NULL);
     for (size_t i = 0; i < config->listen_count; i++) {
@@ -409,12 +420,15 @@ ks_rc ks_rpc_server_new(const struct ks_rpc_server_config *config, struct ks_rpc
 
 ks_rc ks_rpc_server_start(struct ks_rpc_server *s, struct ks_error *err)
 {
+    ks_rc rc;
+
     grpc_server_start(s->raw);
-    s->is_started = true;
     server_await(s);
     if (atomic_load(&s->awaited) == 0)
         return ks_fail(err, KS_RC_NOMEM, "gRPC server: out of memory");
-    return KS_RC_OK;
+    rc = ks_door_start(s->door, err);
+    s->is_started = rc == KS_RC_OK;
+    return rc;
 }
 
 const struct ks_address *ks_rpc_server_bound(const struct ks_rpc_server *s, size_t *out_count)
@@ -430,7 +444,7 @@ const char *ks_rpc_server_addresses(const struct ks_rpc_server *s)
 
 static void on_drained_unheard(void *ctx)
 {
-    (void)ctx; /* a server that never started has nobody waiting */
+    (void)ctx; /* a server that did not get to start has nobody waiting */
 }
 
 struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
@@ -440,6 +454,7 @@ struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
     if (s->raw && !s->is_started) {
         s->config.on_quiet = on_drained_unheard;
         s->config.on_drained = on_drained_unheard;
+        atomic_store(&s->is_shut, true);
         ks_tag_arm(&s->shut_down);
         grpc_server_shutdown_and_notify(s->raw, ks_cq_raw(s->poller), &s->shut_down);
         s->poller = ks_cq_free(s->poller); /* waits for the tag */
@@ -447,6 +462,9 @@ struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *s)
     assert(!s->is_started || atomic_load(&s->alive) == 0);
     if (s->raw)
         grpc_server_destroy(s->raw);
+    if (s->credentials)
+        grpc_server_credentials_release(s->credentials);
+    s->door = ks_door_free(s->door);
     for (size_t i = 0; i < s->lane_count; i++)
         s->lanes[i].cq = ks_cq_free(s->lanes[i].cq);
     s->poller = ks_cq_free(s->poller);

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What kstatusd bounds: each limit of --limit is met, told to the client, counted, and gone when there is room again."""
 
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
 import unittest
 
 import grpc
 
-from harness import SLOW, Bench, config_map, create, wait_for
+from harness import BIN, SLOW, Bench, Kstatusd, Kubesim, config_map, create, wait_for
 from stream import Watch, object_target, pb, pb_grpc, selector_target
 
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
@@ -102,6 +108,150 @@ class Probes(Bench):
         again = stub.Watch(request, timeout=LIMIT_S)
         self.assertEqual(next(again).status, health_pb2.HealthCheckResponse.SERVING)
         again.cancel()
+
+
+class Connections(Limits):
+    server_arguments = ("--limit", "connections=3")
+
+    def health(self, channel, **options):
+        return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_S, **options)
+
+    def test_more_are_told_why_and_others_go_on(self):
+        self.health(self.channel)
+        crowd = [self.server.channel() for _ in range(2)]
+        for channel in crowd:
+            self.health(channel)
+        self.assertEqual(self.server.metric("connections_open"), 3)
+        target = object_target(1, "cm", "x", "default")
+        refused = Watch(self.server, target)
+        error = refused.wait_end(LIMIT_S)
+        self.assert_met(error, "connections", 3)
+        self.assertIn("3 connections are open", error.details())
+        self.assertIn("connection refused", self.server.log())
+        refused.close()
+        with self.server.channel() as channel:
+            self.health(channel)  # a probe is answered
+            self.server.wait_metric("connections_open", 3)  # but closed on all the same
+        pb_grpc.StatusServiceStub(self.channel).Get(pb.GetRequest(targets=[target]), timeout=LIMIT_S)
+        for channel in crowd:
+            channel.close()
+        self.server.wait_metric("connections_open", 1)
+        again = Watch(self.server, target)
+        again.wait_synced(LIMIT_S)
+        again.close()
+
+    def is_closed(self, s):
+        try:
+            return s.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def test_what_is_no_grpc_is_turned_away(self):
+        before = self.server.metric("connections_refused_total")
+        for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"PRI * HTTP/1.1\r\n\r\n"):
+            with self.server.socket() as s:
+                s.sendall(data)
+                self.assertTrue(self.is_closed(s))
+        self.assertEqual(self.server.metric("connections_refused_total"), before + 3)
+        self.assertEqual(self.server.metric("connections_open"), 1)
+
+    def test_silence_is_not_waited_for(self):
+        before, fds = self.server.metric("connections_refused_total"), self.server.fds()
+        sockets = [self.server.socket() for _ in range(10)]
+        for s in sockets:
+            self.addCleanup(s.close)
+            s.settimeout(60)
+            s.sendall(b"PRI * HTT")
+        for s in sockets:
+            self.assertTrue(self.is_closed(s))
+        self.assertEqual(self.server.metric("connections_refused_total"), before + 10)
+        wait_for("their file descriptors to be closed", lambda: self.server.fds() <= fds)
+
+
+class Files(unittest.TestCase):
+    def test_connections_fit_the_open_files(self):
+        code = ("import resource, os, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600)); "
+                "os.execv(sys.argv[1], sys.argv[1:])")
+        with Kubesim() as sim, tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", code, BIN / "kstatusd", "--listen", "127.0.0.1:0", "--http", "off", "--kubeconfig",
+                 sim.kubeconfig], stdout=subprocess.PIPE, stderr=log)
+            try:
+                self.assertIn(b"listening", process.stdout.readline())
+            finally:
+                process.terminate()
+                process.wait()
+                process.stdout.close()
+            log.seek(0)
+            self.assertRegex(log.read().decode(), r"fewer connections than --limit says.*connections=172 open_files=600")
+
+
+def own_address():
+    """This machine's address towards others, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        return s.getsockname()[0]
+
+
+class Addresses(unittest.TestCase):
+    def test_another_machine_has_a_share(self):
+        address = own_address()
+        if not address or address.startswith("127."):
+            self.skipTest("this machine has no address but loopback's")
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig, "--listen-unsafely", "--limit", "connections-per-address=2",
+                                        listen=("127.0.0.1:0", f"{address}:0")) as server:
+            def get(where):
+                channel = grpc.insecure_channel(server.addresses[where], options=[("grpc.use_local_subchannel_pool", 1)])
+                self.addCleanup(channel.close)
+                request = pb.GetRequest(targets=[object_target(1, "cm", "x", "default")])
+                return pb_grpc.StatusServiceStub(channel).Get(request, timeout=LIMIT_S)
+
+            get(1)
+            get(1)
+            with self.assertRaises(grpc.RpcError) as caught:
+                get(1)
+            self.assertEqual(quota_of(caught.exception)[:2], ("connections-per-address", "at most 2"))
+            self.assertIn("2 connections from your address", caught.exception.details())
+            for _ in range(4):  # a front on this machine speaks for many
+                get(0)
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack("!I", len(payload))[1:] + bytes((kind, flags)) + struct.pack("!I", stream) + payload
+
+
+def header(name, value):
+    return bytes((0, len(name))) + name + bytes((len(value),)) + value
+
+
+class Flood(Limits):
+    server_arguments = ("--limit", "streams-per-connection=5")
+
+    def test_a_client_that_does_not_heed_the_settings(self):
+        """gRPC 1.51 holds a client to MAX_CONCURRENT_STREAMS only once it has acknowledged it."""
+        request = pb.WatchRequest(targets=[object_target(1, "cm", "x", "default")]).SerializeToString()
+        block = b"".join(header(*pair) for pair in (
+            (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/kstatus.v1.StatusService/Watch"),
+            (b":authority", b"x"), (b"te", b"trailers"), (b"content-type", b"application/grpc")))
+        data = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"")
+        for n in range(40):
+            data += frame(1, 4, 2 * n + 1, block) + frame(0, 1, 2 * n + 1, struct.pack("!BI", 0, len(request)) + request)
+        calm = Watch(self.server, object_target(1, "cm", "calm", "default"))
+        calm.wait_synced(LIMIT_S)
+        with self.server.socket() as s:
+            s.sendall(data)
+            core = int(re.search(r'grpc_core="(\d+)', self.server.get("/metrics")[1]).group(1))
+            if core < 37:
+                wait_for("the flood to be refused", lambda: self.server.metrics()[
+                    'kstatusd_limit_hits_total{limit="streams-per-connection"}'] >= 30)
+            wait_for("ten at most to be open", lambda: 0 < self.server.metric("streams_open") <= 11)
+            self.sim.apply(*create(config_map("calm")))
+            calm.wait_status("calm", "CURRENT", LIMIT_S)
+        self.server.wait_metric("streams_open", 1)
+        calm.close()
 
 
 class Objects(Limits):
