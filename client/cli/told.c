@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "client/cli/chain.h"
+#include "client/cli/decided.h"
 #include "client/cli/explain.h"
 #include "client/cli/lines.h"
 #include "client/cli/paragraph.h"
@@ -44,6 +45,26 @@ static void verdict_fill(struct ks_verdict *v, const Kstatus__V1__ResourceStatus
         v->desired_count = s->progress->desired_count;
         v->ready_count = s->progress->ready_count;
     }
+}
+
+static void text_fill(char *to, size_t size, const char *from)
+{
+    struct ks_str text = ks_str_cut_utf8(ks_str_from(from), size - 1);
+
+    memcpy(to, text.ptr, text.len);
+    to[text.len] = '\0';
+}
+
+/* A comparison that this program does not know is told as it comes. */
+static void decision_fill(struct ks_decision *d, const Kstatus__V1__Decision *from)
+{
+    *d = (struct ks_decision){.comparison = from ? from->comparison : ""};
+    if (!from)
+        return;
+    text_fill(d->field, sizeof(d->field), from->field);
+    text_fill(d->value, sizeof(d->value), from->value);
+    text_fill(d->other_field, sizeof(d->other_field), from->other_field);
+    text_fill(d->other_value, sizeof(d->other_value), from->other_value);
 }
 
 static struct ks_condition condition_of(const Kstatus__V1__Condition *c)
@@ -94,14 +115,15 @@ ks_rc ks_told_append_text(struct ks_buf *out, const Kstatus__V1__ResourceStatus 
                           ks_profile profile, const struct ks_targets *targets)
 {
     const struct ks_line line = ks_line_of(s, targets);
-    const struct ks_decision none = {.comparison = ""};
+    struct ks_decision decision;
     struct ks_verdict verdict;
     const struct ks_told told = {
-        .profile = profile, .kind = line.kind, .verdict = &verdict, .decision = &none};
+        .profile = profile, .kind = line.kind, .verdict = &verdict, .decision = &decision};
     struct ks_chain chain;
     ks_rc rc = ks_line_append_name(out, &line);
 
     verdict_fill(&verdict, s, &line);
+    decision_fill(&decision, s->decision);
     ks_chain_from_status(&chain, s);
     if (!rc)
         rc = ks_buf_append_byte(out, '\n');
@@ -138,10 +160,12 @@ static ks_rc json_identity(struct ks_buf *out, const Kstatus__V1__ResourceStatus
 static ks_rc json_verdict(struct ks_buf *out, const Kstatus__V1__ResourceStatus *s,
                           const struct ks_line *line)
 {
+    struct ks_decision decision;
     struct ks_verdict v;
     ks_rc rc;
 
     verdict_fill(&v, s, line);
+    decision_fill(&decision, s->decision);
     rc = ks_judge_append_member(out, "status", ks_str_from(ks_status_text(v.status)));
     if (!rc)
         rc = ks_judge_append_member(out, "reason", v.reason);
@@ -149,6 +173,8 @@ static ks_rc json_verdict(struct ks_buf *out, const Kstatus__V1__ResourceStatus 
         rc = ks_judge_append_member(out, "message", v.message);
     if (!rc && s->error && s->error->message[0])
         rc = ks_judge_append_member(out, "error", ks_str_from(s->error->message));
+    if (!rc)
+        rc = ks_decided_append_json(out, &decision);
     if (!rc)
         rc = ks_explain_append_json_numbers(out, &v);
     if (!rc && v.has_generation)

@@ -30,9 +30,9 @@
 #define NAME_MAX_BYTES 1024
 #define EVENT_MAX 65536
 /* An update: message, condition's message, error and obstacle; 17 names (6 of the object, 6 of its
- * owner, reason, three of the condition, the obstacle's code) and the resource version; a NUL each.
- */
-#define POOL_BYTES (4 * (TEXT_MAX + 1) + 18 * (NAME_MAX_BYTES + 1))
+ * owner, reason, three of the condition, the obstacle's code) and the resource version; five of the
+ * decision; a NUL each. */
+#define POOL_BYTES (4 * (TEXT_MAX + 1) + 18 * (NAME_MAX_BYTES + 1) + 5 * KS_DECISION_FIELD_MAX)
 
 static const char replacement[] = "\xef\xbf\xbd";
 #define REPLACEMENT_LEN (sizeof(replacement) - 1)
@@ -155,7 +155,21 @@ struct update_parts {
     Google__Protobuf__Timestamp transition_time;
     Google__Rpc__Status error;
     Kstatus__V1__Obstacle obstacle;
+    Kstatus__V1__Decision decision;
 };
+
+static void set_decision(Kstatus__V1__Decision *to, const struct ks_decision_view *from,
+                         struct pool *pool)
+{
+    const size_t max = KS_DECISION_FIELD_MAX - 1;
+
+    kstatus__v1__decision__init(to);
+    to->field = pool_add(pool, from->field, max);
+    to->value = pool_add(pool, from->value, max);
+    to->comparison = pool_add(pool, from->comparison, max);
+    to->other_field = pool_add(pool, from->other_field, max);
+    to->other_value = pool_add(pool, from->other_value, max);
+}
 
 static void set_update_parts(Kstatus__V1__ResourceStatus *m, struct update_parts *parts,
                              const struct ks_update *u, struct pool *pool)
@@ -191,6 +205,10 @@ static void set_update_parts(Kstatus__V1__ResourceStatus *m, struct update_parts
         parts->obstacle.code = pool_name(pool, u->obstacle_code);
         parts->obstacle.message = pool_add(pool, u->obstacle_message, TEXT_MAX);
         m->obstacle = &parts->obstacle;
+    }
+    if (u->decision) {
+        set_decision(&parts->decision, u->decision, pool);
+        m->decision = &parts->decision;
     }
 }
 

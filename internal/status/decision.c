@@ -95,3 +95,14 @@ bool ks_decision_read(struct ks_json_value object, const struct ks_status_kind *
     return from_deletion(&a, out) || ks_decision_from_condition(&a, out) ||
            ks_decision_from_row(&a, out) || ks_decision_from_member(&a, out);
 }
+
+struct ks_decision_view ks_decision_view(const struct ks_decision *d)
+{
+    return (struct ks_decision_view){
+        .field = ks_str_from(d->field),
+        .value = ks_str_from(d->value),
+        .comparison = ks_str_from(d->comparison),
+        .other_field = ks_str_from(d->other_field),
+        .other_value = ks_str_from(d->other_value),
+    };
+}

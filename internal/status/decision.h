@@ -29,6 +29,16 @@ struct ks_decision {
     char other_value[KS_DECISION_VALUE_MAX];
 };
 
+/* The same as borrowed views. */
+struct ks_decision_view {
+    struct ks_str field;
+    struct ks_str value;
+    struct ks_str comparison;
+    struct ks_str other_field;
+    struct ks_str other_value;
+};
+struct ks_decision_view ks_decision_view(const struct ks_decision *decision);
+
 /*
  * False when no field of the object decided: the kind needs none, the verdict is assumed, or other
  * objects made it (Pods, Events). kind as for the verdict; verdict must have been computed, from

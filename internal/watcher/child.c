@@ -154,6 +154,7 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     struct ks_session *s = session_of(c);
     struct ks_error err = {0};
     struct ks_verdict verdict;
+    struct ks_decision_room decided;
     struct ks_shown shown;
     struct ks_digest d = {0};
     ks_rc rc =
@@ -173,6 +174,7 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     if (d.fails && !d.since_wall_ms)
         d.since_wall_ms = c->digest.since_wall_ms ? c->digest.since_wall_ms : r->at_wall_ms;
     if (d.fails || s->generated_depth > 0) {
+        ks_session_decide(s, kind, r->json, &verdict, &decided, &shown);
         if (!ks_session_explain(s, kind, r->json, &shown, NULL))
             return false;
         d.shown = ks_shown_dup(&shown);

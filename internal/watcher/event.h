@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "status/cause.h"
+#include "status/decision.h"
 #include "status/status.h"
 
 struct ks_object_id {
@@ -52,6 +53,7 @@ struct ks_update {
     struct ks_object_id owner;
     const struct ks_cause *causes; /* most telling first; KS_CAUSES_MAX at most */
     size_t cause_count;
+    const struct ks_decision_view *decision; /* NULL: none */
     struct ks_str obstacle_code; /* in an outcome alone: why it does not count; empty: its status */
     struct ks_str obstacle_message;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Causes of what a session shows, for sessions that were asked for them.
+ * Causes of what a session shows, and what decided it, for sessions that were asked for them.
  *
  * The session has one set to work in: a state borrows its causes from there until it is copied,
  * which every state is that outlives the sighting.
@@ -41,6 +41,17 @@ bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,
         states[i]->cause_count = s->causes->count;
     }
     return true;
+}
+
+void ks_session_decide(const struct ks_session *s, const struct ks_status_kind *kind,
+                       struct ks_json_value json, const struct ks_verdict *verdict,
+                       struct ks_decision_room *room, struct ks_shown *shown)
+{
+    if (!s->causes || shown->error_rc ||
+        !ks_decision_read(json, kind, s->profile, verdict, &room->decision))
+        return;
+    room->view = ks_decision_view(&room->decision);
+    shown->decision = &room->view;
 }
 
 static void merge_list(const struct ks_list *failing, struct ks_causes *causes)

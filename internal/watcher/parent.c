@@ -174,6 +174,7 @@ static ks_rc probe_job(struct ks_parent *p, const struct ks_parent_sight *sight,
                        struct ks_error *err)
 {
     struct ks_status_context context = *sight->context;
+    struct ks_decision_room decided;
     struct ks_verdict verdict;
     struct ks_shown shown;
     ks_rc rc;
@@ -183,6 +184,7 @@ static ks_rc probe_job(struct ks_parent *p, const struct ks_parent_sight *sight,
     if (rc)
         return rc;
     ks_shown_from_verdict(&verdict, rc, err, &shown);
+    ks_session_decide(session_of(p), context.kind, sight->json, &verdict, &decided, &shown);
     p->can_fail = verdict.status == KS_STATUS_CURRENT && !ks_str_is(verdict.reason, "Suspended");
     p->with_job = ks_shown_dup(&shown);
     return p->with_job ? KS_RC_OK : ks_fail(err, KS_RC_NOMEM, "no memory for a verdict");
@@ -267,8 +269,10 @@ static const struct ks_family *find_failing(const struct ks_parent *p)
     return p->chain[0] == KS_CHILD_POD ? p->family : NULL;
 }
 
+/* A child's words: no field of the object itself decided then. */
 static void set_words(struct ks_shown *out, struct ks_str reason, struct ks_str message)
 {
+    out->decision = NULL;
     out->reason = reason;
     out->message = message;
     out->has_condition = true;

@@ -281,6 +281,14 @@ KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
 /* The object itself has not changed, but what is known of its children has. */
 KS_MUST_USE bool ks_object_reconsider(struct ks_session *s, struct ks_object *o,
                                       const struct ks_sighting *seen);
+/* Gives a state what decided its verdict, if causes are wanted; it is borrowed from the room. */
+struct ks_decision_room {
+    struct ks_decision decision;
+    struct ks_decision_view view;
+};
+void ks_session_decide(const struct ks_session *s, const struct ks_status_kind *kind,
+                       struct ks_json_value json, const struct ks_verdict *verdict,
+                       struct ks_decision_room *room, struct ks_shown *shown);
 /* Gives the states (later may be NULL) the causes that the object shows, if causes are wanted;
  * they are borrowed until the next call. */
 KS_MUST_USE bool ks_session_explain(struct ks_session *s, const struct ks_status_kind *kind,

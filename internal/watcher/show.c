@@ -67,6 +67,7 @@ void ks_update_of(const struct ks_shown *shown, struct ks_update *out)
         .error_message = shown->error_message,
         .causes = shown->causes,
         .cause_count = shown->cause_count,
+        .decision = shown->decision,
     };
 }
 

@@ -79,6 +79,15 @@ static bool condition_equal(const struct ks_condition *a, const struct ks_condit
            ks_str_eq(a->reason, b->reason) && ks_str_eq(a->message, b->message);
 }
 
+static bool decision_equal(const struct ks_decision_view *a, const struct ks_decision_view *b)
+{
+    if (!a || !b)
+        return a == b;
+    return ks_str_eq(a->field, b->field) && ks_str_eq(a->value, b->value) &&
+           ks_str_eq(a->comparison, b->comparison) && ks_str_eq(a->other_field, b->other_field) &&
+           ks_str_eq(a->other_value, b->other_value);
+}
+
 /* What an absent member holds is nobody's business: the makers leave it zero. */
 bool ks_shown_equal(const struct ks_shown *a, const struct ks_shown *b)
 {
@@ -90,7 +99,8 @@ bool ks_shown_equal(const struct ks_shown *a, const struct ks_shown *b)
            a->observed_generation == b->observed_generation && ks_str_eq(a->reason, b->reason) &&
            ks_str_eq(a->message, b->message) && ks_str_eq(a->error_message, b->error_message) &&
            condition_equal(&a->condition, &b->condition) &&
-           ks_causes_equal(a->causes, a->cause_count, b->causes, b->cause_count);
+           ks_causes_equal(a->causes, a->cause_count, b->causes, b->cause_count) &&
+           decision_equal(a->decision, b->decision);
 }
 
 /* The static text that equals s, or nothing. */
@@ -135,22 +145,63 @@ static struct ks_str place(struct placer *p, struct ks_str s)
     return ks_str_make(at, s.len);
 }
 
+/* Such that causes may follow. */
+static size_t decision_size(const struct ks_decision_view *d)
+{
+    const size_t unit = _Alignof(struct ks_cause);
+    size_t size;
+
+    if (!d)
+        return 0;
+    size = sizeof(*d) + d->field.len + d->value.len + d->comparison.len + d->other_field.len +
+           d->other_value.len;
+    return (size + unit - 1) / unit * unit;
+}
+
+static struct ks_str copy_text(char **at, struct ks_str text)
+{
+    struct ks_str copy = ks_str_make(*at, text.len);
+
+    if (text.len)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
+}
+
+/* Into room of decision_size. */
+static const struct ks_decision_view *place_decision(void *room, const struct ks_decision_view *d)
+{
+    struct ks_decision_view *copy = room;
+    char *at = (char *)(copy + 1);
+
+    copy->field = copy_text(&at, d->field);
+    copy->value = copy_text(&at, d->value);
+    copy->comparison = copy_text(&at, d->comparison);
+    copy->other_field = copy_text(&at, d->other_field);
+    copy->other_value = copy_text(&at, d->other_value);
+    return copy;
+}
+
 struct ks_shown *ks_shown_dup(const struct ks_shown *s)
 {
     const struct ks_str earlier[2] = {s->reason, s->message};
     size_t causes_size = ks_causes_size(s->causes, s->cause_count);
+    size_t decided_size = decision_size(s->decision);
     struct placer p = {0};
     struct ks_shown *copy;
     size_t size = s->reason.len + s->message.len + room_of(s->error_message, earlier) +
                   room_of(s->condition.type, earlier) + room_of(s->condition.status, earlier) +
                   room_of(s->condition.reason, earlier) + room_of(s->condition.message, earlier);
 
-    copy = ks_alloc(sizeof(*copy) + causes_size + size);
+    copy = ks_alloc(sizeof(*copy) + decided_size + causes_size + size);
     if (!copy)
         return NULL;
     *copy = *s;
-    copy->causes = causes_size ? ks_causes_place(copy + 1, s->causes, s->cause_count) : NULL;
-    p.at = (char *)(copy + 1) + causes_size;
+    p.at = (char *)(copy + 1);
+    copy->decision = s->decision ? place_decision(p.at, s->decision) : NULL;
+    p.at += decided_size;
+    copy->causes = causes_size ? ks_causes_place(p.at, s->causes, s->cause_count) : NULL;
+    p.at += causes_size;
     copy->reason = place(&p, s->reason);
     p.earlier[0] = copy->reason;
     copy->message = place(&p, s->message);

@@ -3,8 +3,8 @@
  * What a client is shown of one object's state: the part of an update that makes it news. Private
  * to the watcher.
  *
- * Thread: any.  Owns: a ks_shown made by ks_shown_dup owns its strings and causes, any other
- * borrows them.  Limits: messages are cut at 4 KiB, identifiers at 1 KiB.
+ * Thread: any.  Owns: a ks_shown made by ks_shown_dup owns its strings, causes and decision, any
+ * other borrows them.  Limits: messages are cut at 4 KiB, identifiers at 1 KiB.
  */
 #ifndef KS_WATCHER_SHOWN_H
 #define KS_WATCHER_SHOWN_H
@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "status/cause.h"
+#include "status/decision.h"
 #include "status/status.h"
 
 struct ks_shown {
@@ -36,6 +37,7 @@ struct ks_shown {
     struct ks_condition condition;
     const struct ks_cause *causes; /* most telling first; none unless they were asked for */
     size_t cause_count;
+    const struct ks_decision_view *decision; /* NULL: none, or causes were not asked for */
 };
 
 /* What ks_status_compute gave. Views into the verdict, and into err's message when rc is not OK. */

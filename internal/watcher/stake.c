@@ -67,12 +67,14 @@ static ks_rc judge_at(struct ks_session *s, struct ks_json_value object,
 {
     struct ks_error err = {0};
     struct ks_verdict verdict;
+    struct ks_decision_room decided;
     struct ks_shown shown;
     ks_rc rc = ks_status_compute_profile(s->profile, object, at_wall_ms, context, &verdict, &err);
 
     if (rc == KS_RC_NOMEM)
         return rc;
     ks_shown_from_verdict(&verdict, rc, &err, &shown);
+    ks_session_decide(s, context->kind, object, &verdict, &decided, &shown);
     if (!ks_session_explain(s, context->kind, object, &shown, NULL))
         return KS_RC_NOMEM;
     *out = ks_shown_dup(&shown);

@@ -99,6 +99,8 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
     struct ks_verdict later;
     struct ks_shown now_shown;
     struct ks_shown later_shown;
+    struct ks_decision_room decided;
+    struct ks_decision_room later_decided;
     struct ks_sighting seen = {
         .uid = record->uid,
         .version = record->resource_version,
@@ -117,12 +119,14 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
     if (rc == KS_RC_NOMEM)
         return ks_session_fail(s, &err);
     ks_shown_from_verdict(&verdict, rc, &err, &now_shown);
+    ks_session_decide(s, &kind, json, &verdict, &decided, &now_shown);
     if (!rc && verdict.recheck_at_ms) {
         rc = ks_status_compute_profile(s->profile, json, verdict.recheck_at_ms, &context, &later,
                                        &later_err);
         if (rc == KS_RC_NOMEM)
             return ks_session_fail(s, &later_err);
         ks_shown_from_verdict(&later, rc, &later_err, &later_shown);
+        ks_session_decide(s, &kind, json, &later, &later_decided, &later_shown);
         seen.later = &later_shown;
         seen.later_wall_ms = verdict.recheck_at_ms;
     }

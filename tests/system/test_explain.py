@@ -74,6 +74,17 @@ class Explain(unittest.TestCase):
         self.assertEqual((crashed["causes"][0]["container"], crashed["causes"][0]["exitCode"]), ("app", 1))
         self.assertEqual(crashed["conditions"][0]["reason"], "PodsFailed")
 
+    def test_what_decided_is_told(self):
+        text = self.kstatus("explain", "pods/pull", "pods/nowhere", "sts/set", "cm/stuck").stdout
+        parts = {part.partition(" ")[0]: part for part in text.split("\n\n")}
+        self.assertRegex(parts["Pod/pull"], r"(?m)^  decided by  status.phase is Pending")
+        self.assertRegex(parts["Pod/nowhere"], r"(?m)^  decided by  status.conditions\[PodScheduled\].status is False")
+        self.assertRegex(parts["ConfigMap/stuck"], r"(?m)^  decided by  metadata.deletionTimestamp is 2\d{3}-")
+        self.assertNotIn("decided by", parts["StatefulSet/set"], "one of its Pods decided")
+        strict = json.loads(self.kstatus("explain", "--profile", "strict", "-o", "json", "pods/pull").stdout)
+        self.assertEqual(strict["decidedBy"]["field"], "status.containerStatuses[app].state.waiting.reason")
+        self.assertEqual(strict["decidedBy"]["comparison"], "is")
+
     def test_the_profile_is_honoured(self):
         done = self.kstatus("explain", "--profile", "strict", "pods/pull")
         self.assertEqual(done.returncode, 1)

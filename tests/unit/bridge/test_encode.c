@@ -135,6 +135,11 @@ static const struct ks_cause full_causes[] = {
 
 static void causes_and_owner_arrive(void **state)
 {
+    const struct ks_decision_view decision = {.field = KS_LIT("status.conditions[\xff].status"),
+                                              .value = KS_LIT("2"),
+                                              .comparison = KS_LIT("<"),
+                                              .other_field = KS_LIT("spec.replicas"),
+                                              .other_value = KS_LIT("3")};
     struct ks_event event = full_update();
     struct ks_cause many[KS_CAUSES_MAX + 1];
     Kstatus__V1__ResourceStatus *m;
@@ -145,7 +150,13 @@ static void causes_and_owner_arrive(void **state)
         .group = KS_LIT("apps"), .kind = KS_LIT("ReplicaSet"), .name = KS_LIT("web-5d")};
     event.update.causes = full_causes;
     event.update.cause_count = KS_ARRAY_LEN(full_causes);
+    event.update.decision = &decision;
     m = encode_update(&event);
+    assert_string_equal(m->decision->field, "status.conditions[\xef\xbf\xbd].status");
+    assert_string_equal(m->decision->value, "2");
+    assert_string_equal(m->decision->comparison, "<");
+    assert_string_equal(m->decision->other_field, "spec.replicas");
+    assert_string_equal(m->decision->other_value, "3");
     assert_string_equal(m->owner->group, "apps");
     assert_string_equal(m->owner->kind, "ReplicaSet");
     assert_string_equal(m->owner->name, "web-5d");

@@ -357,12 +357,46 @@ static void survives_without_memory(void **state)
 
 #define WITH_STATUS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void what_decided_is_told(void **state)
+{
+    struct fixture *f = *state;
+    Kstatus__V1__Decision decision;
+
+    kstatus__v1__decision__init(&decision);
+    decision.field = text_of("status.readyReplicas");
+    decision.value = text_of("1");
+    decision.comparison = text_of("<");
+    decision.other_field = text_of("spec.replicas");
+    decision.other_value = text_of("3\x1b[2J");
+    f->status.decision = &decision;
+    assert_int_equal(ks_told_append_text(&f->out, &f->status, KS_PROFILE_STRICT, &f->targets),
+                     KS_RC_OK);
+    assert_non_null(strstr(f->out.data, "  decided by  status.readyReplicas 1 < spec.replicas 3"
+                                        "\xef\xbf\xbd[2J, at generation 7\n  rests on "));
+    ks_buf_clear(&f->out);
+    assert_int_equal(ks_told_append_json(&f->out, &f->status, KS_PROFILE_STRICT, &f->targets),
+                     KS_RC_OK);
+    assert_non_null(strstr(f->out.data,
+                           ",\"decidedBy\":{\"field\":\"status.readyReplicas\",\"value\":\"1\","
+                           "\"comparison\":\"<\",\"otherField\":\"spec.replicas\","
+                           "\"otherValue\":\"3\\u001b[2J\"},\"basis\":"));
+    ks_buf_clear(&f->out);
+    decision.comparison = text_of("is");
+    decision.other_field = text_of("");
+    decision.other_value = text_of("");
+    assert_int_equal(ks_told_append_text(&f->out, &f->status, KS_PROFILE_STRICT, &f->targets),
+                     KS_RC_OK);
+    assert_non_null(
+        strstr(f->out.data, "  decided by  status.readyReplicas is 1, at generation 7\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STATUS(causes_are_a_tree),
         WITH_STATUS(little_is_told_of_what_is_not_known),
         WITH_STATUS(json_has_the_same),
+        WITH_STATUS(what_decided_is_told),
         WITH_STATUS(more_causes_than_a_server_sends_are_cut),
         WITH_STATUS(what_is_broken_has_a_brief_cause),
         WITH_STATUS(rows_and_lines_show_it),

@@ -59,9 +59,13 @@ static void tells_causes_only_to_who_asked(void **state)
     (void)state;
     (void)open_pod(&f, false);
     assert_string_equal(f.last_causes, "");
+    assert_null(f.last.decision);
     fixture_fini(&f);
     (void)open_pod(&f, true);
     assert_string_equal(f.last_causes, "IMAGE_PULL_ERROR Pod/a");
+    assert_non_null(f.last.decision);
+    assert_true(ks_str_is(f.last.decision->field, "status.phase"));
+    assert_true(ks_str_is(f.last.decision->value, "Pending"));
     fixture_fini(&f);
 }
 
@@ -100,9 +104,12 @@ static void a_failing_child_explains_its_owner(void **state)
     fake_synced(fake_find("pods@demo"));
     fixture_skip(&f);
     assert_string_equal(f.last_causes, "REPLICAS_NOT_READY StatefulSet/web");
+    assert_non_null(f.last.decision);
+    assert_true(ks_str_is(f.last.decision->comparison, "<"));
     fake_put(fake_find("pods@demo"), crashing);
     fixture_skip(&f);
     assert_int_equal(f.last.status, KS_STATUS_FAILED);
+    assert_null(f.last.decision); /* the Pod decided */
     assert_string_equal(f.last_causes, "CRASH_LOOP Pod/web-1, REPLICAS_NOT_READY StatefulSet/web");
     fixture_fini(&f);
 }

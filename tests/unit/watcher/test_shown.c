@@ -14,6 +14,7 @@
 #include "support/torture.h"
 
 static struct ks_causes causes;
+static const struct ks_decision_view *decision;
 
 static struct ks_shown make(void)
 {
@@ -28,6 +29,7 @@ static struct ks_shown make(void)
                       .message = KS_LIT("Another message")},
         .causes = causes.items,
         .cause_count = causes.count,
+        .decision = decision,
     };
 }
 
@@ -44,8 +46,15 @@ static int setup(void **state)
 {
     (void)state;
     ks_causes_init(&causes);
+    decision = NULL;
     return 0;
 }
+
+static const struct ks_decision_view two_of_three = {.field = {"status.readyReplicas", 20},
+                                                     .value = {"2", 1},
+                                                     .comparison = {"<", 1},
+                                                     .other_field = {"spec.replicas", 13},
+                                                     .other_value = {"3", 1}};
 
 static void run_dup(void *ctx)
 {
@@ -68,6 +77,8 @@ static void copies_causes(void **state)
     assert_int_equal(ks_torture(run_dup, NULL), 1);
     add("odd");
     add("Ended with code 1");
+    assert_int_equal(ks_torture(run_dup, NULL), 1);
+    decision = &two_of_three;
     assert_int_equal(ks_torture(run_dup, NULL), 1);
 }
 
@@ -103,6 +114,27 @@ static void takes_causes_for_news(void **state)
     assert_true(ks_shown_equal(&a, &b));
 }
 
+static void takes_the_decision_for_news(void **state)
+{
+    struct ks_decision_view one_of_three = two_of_three;
+    struct ks_shown a = make();
+    struct ks_shown b = a;
+    struct ks_shown *copy;
+
+    (void)state;
+    b.decision = &two_of_three;
+    assert_false(ks_shown_equal(&a, &b));
+    one_of_three.value = KS_LIT("1");
+    a.decision = &one_of_three;
+    assert_false(ks_shown_equal(&a, &b));
+    copy = ks_shown_dup(&a);
+    assert_non_null(copy);
+    one_of_three.value = KS_LIT("0");
+    assert_true(ks_str_is(copy->decision->value, "1"));
+    assert_true(ks_str_is(copy->decision->other_field, "spec.replicas"));
+    ks_free(copy);
+}
+
 static void says_why_a_status_is_unknown(void **state)
 {
     struct ks_verdict verdict = {.status = KS_STATUS_UNKNOWN,
@@ -130,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup(copies_causes, setup),
         cmocka_unit_test_setup(keeps_its_own, setup),
         cmocka_unit_test_setup(takes_causes_for_news, setup),
+        cmocka_unit_test_setup(takes_the_decision_for_news, setup),
         cmocka_unit_test(says_why_a_status_is_unknown),
     };
 
