@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 
+#include "client/cli/ask.h"
 #include "client/cli/dial.h"
 #include "client/cli/json_out.h"
 #include "client/cli/lines.h"
@@ -52,6 +53,8 @@ struct watching {
     struct kstatus_client *client;
     struct kstatus_watch *watches[KS_CALLS_MAX];
     struct ks_relay *relays[KS_CALLS_MAX]; /* one a watch */
+    struct ks_ask ask;
+    struct ks_ask asked[KS_CALLS_MAX]; /* of each watch */
     struct ks_merge merge;
     int signal_fd;
     int64_t end_ms;   /* mono; -1: none */
@@ -137,8 +140,58 @@ static void show(struct watching *w, const Kstatus__V1__WatchResponse *response)
     flush(w, rc);
 }
 
-static void on_relay(struct watching *w, struct ks_relay *relay)
+static bool open_stream(struct watching *w, size_t call)
 {
+    struct ks_targets_part part = ks_targets_part(&w->targets, call);
+    Kstatus__V1__WatchRequest request;
+    Kstatus__V1__WatchOptions wanted;
+    struct kstatus_error error;
+    struct ks_error err = {0};
+
+    kstatus__v1__watch_request__init(&request);
+    w->asked[call] = w->ask;
+    ks_ask_options(&w->ask, w->options, &wanted);
+    request.options = &wanted;
+    w->relays[call] = ks_relay_new(&err);
+    if (!w->relays[call]) {
+        ks_report_complain("%s", err.msg);
+        return false;
+    }
+    request.targets = part.list;
+    request.n_targets = part.count;
+    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relays[call],
+                           &w->watches[call], &error) == KSTATUS_OK)
+        return true;
+    ks_report_complain("%s", error.message);
+    return false;
+}
+
+static void close_stream(struct watching *w, size_t call)
+{
+    if (w->relays[call])
+        ks_relay_close(w->relays[call]); /* the client's thread may wait in it */
+    kstatus_watch_free(w->watches[call]);
+    ks_relay_free(w->relays[call]);
+    w->watches[call] = NULL;
+    w->relays[call] = NULL;
+}
+
+static void on_end(struct watching *w, size_t call, const struct kstatus_error *end)
+{
+    if (ks_ask_less(&w->ask, &w->asked[call], w->options, end)) {
+        close_stream(w, call);
+        if (!open_stream(w, call))
+            stop(w, KS_EXIT_LOST);
+        return;
+    }
+    if (w->view == VIEW_TABLE && w->has_response)
+        paint(w);
+    stop(w, ks_dial_explain(w->options, end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
+}
+
+static void on_relay(struct watching *w, size_t call)
+{
+    struct ks_relay *relay = w->relays[call];
     const Kstatus__V1__WatchResponse *response = ks_relay_take(relay);
     struct kstatus_error end;
 
@@ -148,11 +201,8 @@ static void on_relay(struct watching *w, struct ks_relay *relay)
         if (w->view == VIEW_TABLE && w->paint_ms > mono_ms() + PAINT_MS)
             w->paint_ms = mono_ms() + PAINT_MS;
     }
-    if (!ks_relay_end(relay, &end))
-        return;
-    if (w->view == VIEW_TABLE && w->has_response)
-        paint(w);
-    stop(w, ks_dial_explain(w->options, &end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
+    if (ks_relay_end(relay, &end))
+        on_end(w, call, &end);
 }
 
 static void on_signal(struct watching *w)
@@ -190,9 +240,9 @@ static void loop(struct watching *w)
     struct pollfd fds[1 + KS_CALLS_MAX] = {{.fd = w->signal_fd, .events = POLLIN}};
     size_t calls = w->merge.call_count;
 
-    for (size_t i = 0; i < calls; i++)
-        fds[1 + i] = (struct pollfd){.fd = ks_relay_fd(w->relays[i]), .events = POLLIN};
     while (!w->is_done) {
+        for (size_t i = 0; i < calls; i++)
+            fds[1 + i] = (struct pollfd){.fd = ks_relay_fd(w->relays[i]), .events = POLLIN};
         if (poll(fds, 1 + calls, poll_timeout(w)) < 0 && errno != EINTR) {
             ks_report_complain("poll failed");
             stop(w, KS_EXIT_LOST);
@@ -202,7 +252,7 @@ static void loop(struct watching *w)
             on_signal(w);
         for (size_t i = 0; !w->is_done && i < calls; i++) {
             if (fds[1 + i].revents & POLLIN)
-                on_relay(w, w->relays[i]);
+                on_relay(w, i);
         }
         if (!w->is_done && w->end_ms >= 0 && mono_ms() >= w->end_ms)
             stop(w, KS_EXIT_OK);
@@ -248,33 +298,6 @@ static bool open_view(struct watching *w)
     return w->rows != NULL;
 }
 
-static bool open_stream(struct watching *w, size_t call)
-{
-    struct ks_targets_part part = ks_targets_part(&w->targets, call);
-    Kstatus__V1__WatchRequest request;
-    Kstatus__V1__WatchOptions wanted;
-    struct kstatus_error error;
-    struct ks_error err = {0};
-
-    kstatus__v1__watch_request__init(&request);
-    kstatus__v1__watch_options__init(&wanted);
-    wanted.profile = (char *)(uintptr_t)ks_profile_text(w->options->profile); /* it only reads */
-    wanted.include_causes = true;
-    request.options = &wanted;
-    w->relays[call] = ks_relay_new(&err);
-    if (!w->relays[call]) {
-        ks_report_complain("%s", err.msg);
-        return false;
-    }
-    request.targets = part.list;
-    request.n_targets = part.count;
-    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relays[call],
-                           &w->watches[call], &error) == KSTATUS_OK)
-        return true;
-    ks_report_complain("%s", error.message);
-    return false;
-}
-
 static bool open_streams(struct watching *w)
 {
     bool is_open;
@@ -290,8 +313,10 @@ static bool open_streams(struct watching *w)
 static void close_all(struct watching *w)
 {
     /* All relays first: the client's thread may wait in any of them. */
-    for (size_t i = 0; i < KS_CALLS_MAX && w->relays[i]; i++)
-        ks_relay_close(w->relays[i]);
+    for (size_t i = 0; i < KS_CALLS_MAX; i++) {
+        if (w->relays[i])
+            ks_relay_close(w->relays[i]);
+    }
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
         kstatus_watch_free(w->watches[i]);
     kstatus_client_free(w->client);

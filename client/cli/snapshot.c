@@ -15,27 +15,42 @@
 /* Longer than the server takes to give up on a target (30 s). */
 #define TIMEOUT_MS 60000
 
+/* One call, and once more with less where the server is older. */
+static int ask_part(struct kstatus_client *client, const struct ks_options *options,
+                    const struct ks_targets_part *part, int64_t end_ms, struct ks_snapshot *out,
+                    struct kstatus_error *error)
+{
+    Kstatus__V1__WatchOptions wanted;
+    Kstatus__V1__GetRequest request;
+    struct ks_ask asked;
+    int code;
+
+    kstatus__v1__get_request__init(&request);
+    request.options = &wanted;
+    request.targets = part->list;
+    request.n_targets = part->count;
+    do {
+        int64_t left_ms = end_ms - ks_clock_real.mono_ms(&ks_clock_real);
+
+        asked = out->ask;
+        ks_ask_options(&asked, options, &wanted);
+        code =
+            kstatus_get(client, &request, left_ms > 0 ? left_ms : 0, &out->at[out->count], error);
+    } while (code != KSTATUS_OK && ks_ask_less(&out->ask, &asked, options, error));
+    return code;
+}
+
 static int ask_all(struct kstatus_client *client, const struct ks_options *options,
                    struct ks_targets *targets, struct ks_snapshot *out, struct kstatus_error *error)
 {
     int64_t timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
     int64_t end_ms = ks_clock_real.mono_ms(&ks_clock_real) + timeout_ms;
-    Kstatus__V1__WatchOptions wanted;
     int code = KSTATUS_OK;
 
-    kstatus__v1__watch_options__init(&wanted);
-    wanted.profile = (char *)(uintptr_t)ks_profile_text(options->profile); /* it only reads */
-    wanted.include_causes = true;
     for (size_t i = 0; code == KSTATUS_OK && i < ks_targets_calls(targets); i++) {
         struct ks_targets_part part = ks_targets_part(targets, i);
-        int64_t left_ms = end_ms - ks_clock_real.mono_ms(&ks_clock_real);
-        Kstatus__V1__GetRequest request;
 
-        kstatus__v1__get_request__init(&request);
-        request.options = &wanted;
-        request.targets = part.list;
-        request.n_targets = part.count;
-        code = kstatus_get(client, &request, left_ms > 0 ? left_ms : 0, &out->at[i], error);
+        code = ask_part(client, options, &part, end_ms, out, error);
         out->count += code == KSTATUS_OK;
     }
     return code;
@@ -49,6 +64,7 @@ int ks_snapshot_take(const struct ks_options *options, struct ks_targets *target
     int code = KS_EXIT_OK;
 
     out->count = 0;
+    out->ask = (struct ks_ask){.lacks_causes = false};
     if (!client)
         return KS_EXIT_LOST;
     if (ask_all(client, options, targets, out, &error) != KSTATUS_OK)

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 
+#include "client/cli/ask.h"
 #include "client/cli/options.h"
 #include "client/cli/targets.h"
 #include "kstatus.h"
@@ -19,6 +20,7 @@
 struct ks_snapshot {
     Kstatus__V1__GetResponse *at[KS_CALLS_MAX];
     size_t count;
+    struct ks_ask ask; /* what was asked for */
 };
 
 /* Asks, causes included, and complains when that fails. Returns an exit code; ks_snapshot_fini is
