@@ -33,6 +33,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kube/config.h"
+#include "server/memory.h"
 #include "server/pulse.h"
 #include "server/rpc/server.h"
 #include "server/web/http.h"
@@ -44,12 +45,14 @@
 #define LINGER_MS 500
 /* Between one breaking off and the next. */
 #define AGAIN_MS 1000
-#define HOUSEKEEPING_MS 10000
+#define TICK_MS 1000
+#define TICKS_PER_PULSE 10
 #define SILENCES_MAX 2
 /* What fewer leave behind is not worth the walk. */
 #define TRIM_AFTER_STREAMS 100
 /* Not clients' connections: what is open from the start, and connections to the API server. */
 #define OTHER_FDS 256
+#define MIB (1 << 20)
 
 struct app {
     const struct ks_config *config;
@@ -67,7 +70,8 @@ struct app {
     size_t worker_count;
     struct ks_http_port *http;
     struct ks_rpc_server *rpc;
-    unsigned silences;     /* checks in a row that a gRPC port did not answer */
+    unsigned silences; /* checks in a row that a gRPC port did not answer */
+    ks_memory_level memory;
     int64_t ended_at_trim; /* streams that had ended when memory was last given back */
 };
 
@@ -290,6 +294,8 @@ static ks_rc app_start(struct app *app, struct ks_error *err)
         return rc;
     raise_fd_limit(&app->log);
     fit_connections(app);
+    if (app->limits.values[KS_LIMIT_MEMORY_MIB] == 0)
+        app->limits.values[KS_LIMIT_MEMORY_MIB] = ks_memory_allowed_bytes() / MIB;
     ks_rpc_init(&app->log);
     app->has_rpc = true;
     app->metrics.limits = &app->limits;
@@ -374,9 +380,44 @@ static bool app_wait(struct app *app, int wait_ms)
     return true;
 }
 
+/* Says so when it gets better or worse. */
+static void app_tell_memory(struct app *app, ks_memory_level level, int64_t used)
+{
+    if (level == app->memory)
+        return;
+    ks_log(&app->log, level == KS_MEMORY_FINE ? KS_LOG_INFO : KS_LOG_WARN,
+           "memory; --limit memory-mib sets how much there may be",
+           KS_F_STR("state", level == KS_MEMORY_FINE    ? "fine: calls are taken again"
+                             : level == KS_MEMORY_SHORT ? "short: new calls are refused"
+                                                        : "out: the largest call is ended"),
+           KS_F_INT("used_mib", used / MIB),
+           KS_F_INT("limit_mib", app->limits.values[KS_LIMIT_MEMORY_MIB]));
+    app->memory = level;
+}
+
+static void app_check_memory(struct app *app)
+{
+    int64_t allowed = app->limits.values[KS_LIMIT_MEMORY_MIB] * MIB;
+    int64_t used = ks_memory_used_bytes();
+    ks_memory_level level = ks_memory_judge(used, allowed);
+
+    if (level != KS_MEMORY_FINE) { /* what is free may be given back */
+        (void)malloc_trim(0);
+        used = ks_memory_used_bytes();
+        level = ks_memory_judge(used, allowed);
+    }
+    ks_rpc_server_set_memory_short(app->rpc, level != KS_MEMORY_FINE);
+    if (level == KS_MEMORY_OUT)
+        ks_rpc_server_shed(app->rpc);
+    app_tell_memory(app, level, used);
+}
+
 static void app_wait_for_signal(struct app *app)
 {
-    while (!app_wait(app, HOUSEKEEPING_MS)) {
+    for (unsigned tick = 1; !app_wait(app, TICK_MS); tick++) {
+        app_check_memory(app);
+        if (tick % TICKS_PER_PULSE > 0)
+            continue;
         app_check_pulse(app);
         app_trim(app);
     }

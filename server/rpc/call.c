@@ -40,6 +40,7 @@
 #define PATH_SHOWN_MAX 128
 #define DETAILS_MAX_BYTES 4096
 #define RETRY_AFTER_MS 5000
+#define GRACE_SECONDS 60
 
 #define TO(state) (1u << CALL_##state)
 #define CALL_STATES(X)                                                                             \
@@ -496,6 +497,22 @@ static bool call_enter(struct ks_call *call)
     return false;
 }
 
+static bool has_memory(struct ks_call *call)
+{
+    struct ks_call_shared *shared = call->lane->shared;
+    struct ks_error text;
+
+    if (call->ops->kind != KS_CALL_STREAM || !atomic_load(&shared->is_memory_short))
+        return true;
+    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
+    (void)ks_fail(
+        &text, KS_RC_LIMIT,
+        "the server has used most of its %lld MiB of memory; try another replica, or later",
+        (long long)shared->limits->values[KS_LIMIT_MEMORY_MIB]);
+    ks_call_finish_limit(call, KS_LIMIT_MEMORY_MIB, text.msg);
+    return false;
+}
+
 /* Takes the place in the count of open calls that call_free gives back; false: it is refused. */
 static bool call_admit(struct ks_call *call)
 {
@@ -525,7 +542,7 @@ static void call_begin(struct ks_call *call)
                     "the request's metadata are larger than 8 KiB");
     } else if (!call->ops) {
         call_refuse_method(call, path);
-    } else if (call_enter(call) && call_admit(call)) {
+    } else if (call_enter(call) && has_memory(call) && call_admit(call)) {
         call->state_of_method = ks_alloc0(call->ops->state_bytes);
         if (call->state_of_method)
             call_read(call);
@@ -629,6 +646,13 @@ void ks_lane_walk(struct ks_lane *lane, void (*fn)(struct ks_call *call))
         fn(KS_CONTAINER_OF(link, struct ks_call, link));
 }
 
+struct ks_call *ks_lane_next(struct ks_lane *lane, struct ks_call *call)
+{
+    struct ks_list *next = call ? call->link.next : lane->calls.next;
+
+    return next == &lane->calls ? NULL : KS_CONTAINER_OF(next, struct ks_call, link);
+}
+
 void ks_call_drain(struct ks_call *call)
 {
     if (call->state == CALL_READING)
@@ -636,4 +660,43 @@ void ks_call_drain(struct ks_call *call)
                        NO_DETAILS);
     else if (call->state == CALL_ACTIVE)
         call->ops->on_drain(call);
+}
+
+/* Within 10 %, so that clients that came together do not come again together. */
+static int64_t jittered(int64_t ms)
+{
+    return ms * 9 / 10 + (int64_t)ks_random_below((uint64_t)ms / 5 + 1);
+}
+
+int64_t ks_call_connection_max_ms(int64_t seconds)
+{
+    int64_t grace_s = seconds < GRACE_SECONDS ? seconds : GRACE_SECONDS;
+
+    return seconds * 1100 + grace_s * 1000;
+}
+
+int64_t ks_call_life_ms(const struct ks_call *call)
+{
+    const int64_t *limits = call->lane->shared->limits->values;
+    int64_t life_ms = jittered(limits[KS_LIMIT_STREAM_SECONDS] * 1000);
+    int64_t left_ms;
+
+    if (!call->conn)
+        return life_ms;
+    left_ms =
+        ks_call_connection_max_ms(limits[KS_LIMIT_CONNECTION_SECONDS]) - ks_conn_age_ms(call->conn);
+    if (left_ms < 1)
+        left_ms = 1;
+    return left_ms < life_ms ? left_ms : life_ms;
+}
+
+uint32_t ks_call_weigh(struct ks_call *call)
+{
+    return call->state == CALL_ACTIVE && call->ops->weigh ? call->ops->weigh(call) : 0;
+}
+
+void ks_call_shed(struct ks_call *call, const char *text)
+{
+    assert(ks_call_weigh(call) > 0);
+    call->ops->on_shed(call, text);
 }

@@ -49,6 +49,11 @@ struct ks_call_ops {
     void (*on_sent)(struct ks_call *call);
     /* The server goes away: finish soon. Only between on_request and ks_call_finish. */
     void (*on_drain)(struct ks_call *call);
+    /* Memory is out: how many objects it holds, and that it is to be ended with
+     * ks_call_finish_limit and this text. Only between on_request and ks_call_finish; NULL for what
+     * holds none. */
+    uint32_t (*weigh)(struct ks_call *call);
+    void (*on_shed)(struct ks_call *call, const char *text);
     /* Once, also when the client just vanished: nothing can be sent any more. May be NULL. */
     void (*on_closed)(struct ks_call *call);
     /* Last. May be NULL. */
@@ -64,6 +69,7 @@ struct ks_call_shared {
     struct ks_door *door;
     _Atomic int64_t open[KS_CALL_KINDS];
     _Atomic bool is_draining;
+    _Atomic bool is_memory_short;
     const struct ks_call_ops *(*find)(struct ks_str path); /* NULL: no such method */
     void (*on_gone)(struct ks_call_shared *shared);        /* a call has been freed; thread: any */
 };
@@ -76,11 +82,16 @@ struct ks_lane {
     struct ks_list calls;          /* lane's thread */
     _Atomic uint32_t load;         /* calls open or awaited */
     struct ks_tag walk;            /* the server's: see server.c */
+    struct ks_tag weighing;        /* likewise */
+    _Atomic uint32_t heaviest;     /* what it found */
     struct ks_log_limit log_limit; /* of lines about limits; lane's thread */
 };
 
 /* Calls fn for each call that has begun and not ended. Thread: the lane's. */
 void ks_lane_walk(struct ks_lane *lane, void (*fn)(struct ks_call *call));
+
+/* The lane's calls one by one, from NULL to NULL. Thread: the lane's. */
+struct ks_call *ks_lane_next(struct ks_lane *lane, struct ks_call *call);
 
 /* NULL when out of memory. Freed by itself after its end. */
 KS_MUST_USE struct ks_call *ks_call_new(struct ks_lane *lane);
@@ -118,5 +129,14 @@ void ks_call_finish_limit(struct ks_call *call, ks_limit limit, const char *mess
 void ks_call_reply(struct ks_call *call, struct ks_str message);
 
 void ks_call_drain(struct ks_call *call);
+/* How long it may last from now: a share of KS_LIMIT_STREAM_SECONDS, and no longer than its
+ * connection. */
+int64_t ks_call_life_ms(const struct ks_call *call);
+/* By when a connection that may last that long has no calls any more: gRPC sends GOAWAY within 10 %
+ * of the time, and a minute of grace follows (or as long again, when that is shorter). */
+int64_t ks_call_connection_max_ms(int64_t seconds);
+/* 0 for one that holds nothing, or is ending. */
+uint32_t ks_call_weigh(struct ks_call *call);
+void ks_call_shed(struct ks_call *call, const char *text);
 
 #endif

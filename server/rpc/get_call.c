@@ -119,6 +119,22 @@ static void on_drain(struct ks_call *call)
         get_fail(g, KS_RC_UNAVAILABLE, "server is shutting down; ask again");
 }
 
+static uint32_t weigh(struct ks_call *call)
+{
+    struct get *g = ks_call_state(call);
+
+    return g->state == GET_GATHERING ? ks_source_weight(g->source) : 0;
+}
+
+static void on_shed(struct ks_call *call, const char *text)
+{
+    struct get *g = ks_call_state(call);
+
+    g->state = GET_ENDED;
+    ks_call_finish_limit(call, KS_LIMIT_MEMORY_MIB, text);
+    ks_source_close(g->source, KS_SOURCE_DROP, NULL);
+}
+
 static void on_closed(struct ks_call *call)
 {
     struct get *g = ks_call_state(call);
@@ -140,6 +156,8 @@ const struct ks_call_ops ks_get_call_ops = {
     .state_bytes = sizeof(struct get),
     .on_request = on_request,
     .on_drain = on_drain,
+    .weigh = weigh,
+    .on_shed = on_shed,
     .on_closed = on_closed,
     .on_free = on_free,
 };

@@ -51,6 +51,7 @@
 /* gRPC's own answer to larger messages is RESOURCE_EXHAUSTED without a word on the field; ours,
  * with one, comes for what is above KS_RPC_REQUEST_MAX_BYTES and below this. */
 #define RECEIVE_MAX_BYTES (1 << 20)
+#define STRAGGLERS_MS 60000
 #define SAFE_CORE_MAJOR 37 /* gRPC 1.60 */
 
 struct ks_rpc_server {
@@ -71,6 +72,8 @@ struct ks_rpc_server {
     _Atomic uint32_t awaited;
     _Atomic uint32_t alive;
     _Atomic uint32_t lanes_to_walk;
+    _Atomic uint32_t lanes_to_weigh;
+    _Atomic bool is_shedding;
     struct ks_tag shut_down;
 };
 
@@ -245,13 +248,94 @@ void ks_rpc_server_hurry(struct ks_rpc_server *s)
     grpc_server_cancel_all_calls(s->raw);
 }
 
+void ks_rpc_server_set_memory_short(struct ks_rpc_server *s, bool is_short)
+{
+    atomic_store(&s->shared.is_memory_short, is_short);
+}
+
+static struct ks_call *lane_heaviest(struct ks_lane *lane, uint32_t *out_weight)
+{
+    struct ks_call *heaviest = NULL;
+
+    *out_weight = 0;
+    for (struct ks_call *call = ks_lane_next(lane, NULL); call; call = ks_lane_next(lane, call)) {
+        uint32_t weight = ks_call_weigh(call);
+
+        if (weight > *out_weight) {
+            *out_weight = weight;
+            heaviest = call;
+        }
+    }
+    return heaviest;
+}
+
+static void on_shed(struct ks_tag *tag, bool ok)
+{
+    struct ks_lane *lane = KS_CONTAINER_OF(tag, struct ks_lane, weighing);
+    struct ks_rpc_server *s = server_of(lane->shared);
+    uint32_t weight;
+    struct ks_call *call = lane_heaviest(lane, &weight);
+    struct ks_error text;
+
+    (void)ok; /* posted, so it is */
+    (void)ks_fail(
+        &text, KS_RC_LIMIT,
+        "the server has used up its %lld MiB of memory, and this call, with %u objects, is "
+        "the largest; select fewer, or try another replica",
+        (long long)s->config.limits->values[KS_LIMIT_MEMORY_MIB], weight);
+    if (call)
+        ks_call_shed(call, text.msg);
+    atomic_store(&s->is_shedding, false);
+    server_drop_alive(s);
+}
+
+/* Each lane weighs its calls; the last one to do so asks the one that has the heaviest. */
+static void on_weigh(struct ks_tag *tag, bool ok)
+{
+    struct ks_lane *lane = KS_CONTAINER_OF(tag, struct ks_lane, weighing);
+    struct ks_rpc_server *s = server_of(lane->shared);
+    struct ks_lane *heaviest = &s->lanes[0];
+    uint32_t weight;
+
+    (void)ok; /* posted, so it is */
+    (void)lane_heaviest(lane, &weight);
+    atomic_store(&lane->heaviest, weight);
+    if (atomic_fetch_sub(&s->lanes_to_weigh, 1) > 1)
+        return;
+    for (size_t i = 1; i < s->lane_count; i++) {
+        if (atomic_load(&s->lanes[i].heaviest) > atomic_load(&heaviest->heaviest))
+            heaviest = &s->lanes[i];
+    }
+    ks_tag_init(&heaviest->weighing, on_shed);
+    ks_cq_post(heaviest->cq, &heaviest->weighing);
+}
+
+void ks_rpc_server_shed(struct ks_rpc_server *s)
+{
+    assert(!atomic_load(&s->shared.is_draining));
+    if (atomic_exchange(&s->is_shedding, true))
+        return;
+    (void)atomic_fetch_add(&s->alive, 1);
+    atomic_store(&s->lanes_to_weigh, (uint32_t)s->lane_count);
+    for (size_t i = 0; i < s->lane_count; i++) {
+        ks_tag_init(&s->lanes[i].weighing, on_weigh);
+        ks_cq_post(s->lanes[i].cq, &s->lanes[i].weighing);
+    }
+}
+
 static grpc_server *server_make(const struct ks_limits *limits)
 {
+    const int64_t life_s = limits->values[KS_LIMIT_CONNECTION_SECONDS];
+    const int64_t end_ms = ks_call_connection_max_ms(life_s);
     const struct {
         const char *name;
         int value;
     } settings[] = {
         {GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]},
+        {GRPC_ARG_MAX_CONNECTION_AGE_MS, (int)(life_s * 1000)},
+        /* Calls end by themselves before, with a status that says so; this is for those that do not
+         * because their client does not read. */
+        {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, (int)(end_ms - life_s * 900 + STRAGGLERS_MS)},
         {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RECEIVE_MAX_BYTES},
         {GRPC_ARG_MAX_METADATA_SIZE, 2 * (int)KS_CALL_METADATA_MAX},
         /* Identity alone: a compressed message could unpack to more than the receive limit. */

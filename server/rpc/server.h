@@ -69,6 +69,11 @@ void ks_rpc_server_drain(struct ks_rpc_server *server);
 /* During a drain: breaks off all calls, and closes all connections. */
 void ks_rpc_server_hurry(struct ks_rpc_server *server);
 
+/* Whether new calls are refused for want of memory. Thread: any. */
+void ks_rpc_server_set_memory_short(struct ks_rpc_server *server, bool is_short);
+/* Ends the call that holds the most objects, soon. Not after ks_rpc_server_drain. */
+void ks_rpc_server_shed(struct ks_rpc_server *server);
+
 /* Never started, or drained; the workers' threads have been joined (they ring our bells). Returns
  * NULL; NULL is allowed. */
 struct ks_rpc_server *ks_rpc_server_free(struct ks_rpc_server *server);

@@ -52,6 +52,8 @@ struct ks_source {
     struct ks_feed *feed;
     int64_t heartbeat_ms; /* 0: none */
     struct ks_timer heartbeat;
+    int64_t life_ms; /* 0: no end */
+    struct ks_timer life;
     struct ks_task open_task;
     struct ks_task close_task;
 
@@ -60,6 +62,7 @@ struct ks_source {
     atomic_bool is_rung;
     atomic_bool is_synced;
     atomic_bool is_decided;
+    atomic_bool is_aged;
     atomic_bool has_failed;
     struct ks_error failure;
     bool has_too_many; /* likewise constant once has_failed */
@@ -137,6 +140,14 @@ static void on_heartbeat(struct ks_timer *timer)
     ks_feed_beat(s->feed);
 }
 
+static void on_aged(struct ks_timer *timer)
+{
+    struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, life);
+
+    atomic_store(&s->is_aged, true);
+    source_ring(s);
+}
+
 static void on_open(struct ks_task *task)
 {
     static const struct ks_feed_ops ops = {
@@ -163,6 +174,8 @@ static void on_open(struct ks_task *task)
         source_fail(s, &err);
     else if (s->heartbeat_ms)
         ks_timer_start(&s->heartbeat, s->heartbeat_ms);
+    if (s->life_ms)
+        ks_timer_start(&s->life, s->life_ms);
     s->request = ks_rpc_request_free(s->request);
 }
 
@@ -172,6 +185,7 @@ static void on_close(struct ks_task *task)
     ks_rc rc = KS_RC_OK;
 
     ks_timer_stop(&s->heartbeat);
+    ks_timer_stop(&s->life);
     s->feed = ks_feed_free(s->feed);
     if (s->farewell && !atomic_load(&s->is_decided))
         rc = ks_outbox_push(s->outbox, s->farewell);
@@ -201,6 +215,7 @@ ks_rc ks_source_new(struct ks_lane *lane, const struct ks_source_ops *ops, void 
     ks_task_init(&s->open_task, on_open);
     ks_task_init(&s->close_task, on_close);
     ks_timer_init(&s->heartbeat, ks_worker_loop(lane->worker), on_heartbeat);
+    ks_timer_init(&s->life, ks_worker_loop(lane->worker), on_aged);
     ks_tag_init(&s->bell, on_bell);
     ks_tag_init(&s->closed, on_closed_tag);
     *out = s;
@@ -275,6 +290,24 @@ bool ks_source_is_decided(const struct ks_source *s)
 const struct ks_error *ks_source_failure(const struct ks_source *s)
 {
     return atomic_load(&s->has_failed) ? &s->failure : NULL;
+}
+
+void ks_source_limit_life(struct ks_source *s, int64_t life_ms)
+{
+    s->life_ms = life_ms;
+}
+
+bool ks_source_is_aged(const struct ks_source *s)
+{
+    return atomic_load(&s->is_aged);
+}
+
+uint32_t ks_source_weight(struct ks_source *s)
+{
+    struct ks_outbox_stats stats;
+
+    ks_outbox_get_stats(s->outbox, &stats);
+    return stats.slots;
 }
 
 bool ks_source_has_too_many(const struct ks_source *s)

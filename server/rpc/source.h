@@ -22,7 +22,8 @@
 struct ks_source;
 
 struct ks_source_ops {
-    /* Something is in the outbox, or the source is synced, is decided or has failed. */
+    /* Something is in the outbox, or the source is synced, decided or aged, or has failed.
+     */
     void (*on_wake)(void *ctx);
     /* Once, after ks_source_close: the feed is gone, nothing wakes any more. What is in the outbox
      * stays. */
@@ -38,6 +39,11 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s);
 void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms);
 /* For who wants the outcome alone: before ks_source_open. */
 void ks_source_want_outcome_only(struct ks_source *s);
+/* After this time it is aged, and on_wake comes: before ks_source_open. */
+void ks_source_limit_life(struct ks_source *s, int64_t life_ms);
+bool ks_source_is_aged(const struct ks_source *s);
+/* How many objects it holds. */
+uint32_t ks_source_weight(struct ks_source *s);
 /* How long the first answers may take for a client that waits left_ms more. */
 int64_t ks_source_first_answer_ms(int64_t left_ms);
 /* The feed has told Synced, and it is in the outbox. */

@@ -73,6 +73,8 @@ static void on_wake(void *ctx)
         wait_close(w);
     else if (failure)
         wait_fail(w, failure->rc, failure->msg);
+    else if (ks_source_is_aged(w->source))
+        wait_fail(w, KS_RC_UNAVAILABLE, "the call has lasted as long as it may; wait again");
 }
 
 static void on_source_closed(void *ctx)
@@ -111,6 +113,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     w->state = WAIT_WAITING;
     (void)ks_call_ref(call);
     ks_source_want_outcome_only(w->source);
+    ks_source_limit_life(w->source, ks_call_life_ms(call));
     ks_source_open(w->source, request, ks_call_left_ms(call));
 }
 
@@ -122,6 +125,22 @@ static void on_drain(struct ks_call *call)
         wait_close(w);
     else if (w->state == WAIT_WAITING)
         wait_fail(w, KS_RC_UNAVAILABLE, "server is shutting down; wait again");
+}
+
+static uint32_t weigh(struct ks_call *call)
+{
+    struct wait *w = ks_call_state(call);
+
+    return w->state == WAIT_WAITING ? ks_source_weight(w->source) : 0;
+}
+
+static void on_shed(struct ks_call *call, const char *text)
+{
+    struct wait *w = ks_call_state(call);
+
+    w->state = WAIT_ENDED;
+    ks_call_finish_limit(call, KS_LIMIT_MEMORY_MIB, text);
+    ks_source_close(w->source, KS_SOURCE_DROP, NULL);
 }
 
 static void on_closed(struct ks_call *call)
@@ -145,6 +164,8 @@ const struct ks_call_ops ks_wait_call_ops = {
     .state_bytes = sizeof(struct wait),
     .on_request = on_request,
     .on_drain = on_drain,
+    .weigh = weigh,
+    .on_shed = on_shed,
     .on_closed = on_closed,
     .on_free = on_free,
 };

@@ -153,6 +153,18 @@ static void watch_pump(struct watch *w)
     }
 }
 
+/* The client is to open the stream again: what waits for it, Draining, and UNAVAILABLE. */
+static void watch_part(struct watch *w, const char *text)
+{
+    struct ks_packet *farewell = NULL;
+    struct ks_error why;
+
+    (void)ks_fail(&why, KS_RC_UNAVAILABLE, "%s", text);
+    if (ks_encode_draining(RECONNECT_AFTER_MS, &farewell, NULL))
+        farewell = NULL; /* without memory for it the status alone says so */
+    watch_end(w, &why, farewell);
+}
+
 static void on_wake(void *ctx)
 {
     struct watch *w = ctx;
@@ -162,6 +174,9 @@ static void on_wake(void *ctx)
         watch_end(w, &decided, NULL);
     else if (w->state == WATCH_STREAMING && failure)
         watch_end(w, failure, NULL);
+    else if (w->state == WATCH_STREAMING && ks_source_is_aged(w->source))
+        watch_part(w,
+                   "the stream has lasted as long as it may (see Accepted.limits); open it again");
     watch_pump(w);
 }
 
@@ -233,6 +248,7 @@ static ks_rc watch_open(struct watch *w, struct ks_rpc_request **request, struct
     if (rc)
         return rc;
     (void)ks_call_ref(w->call);
+    ks_source_limit_life(w->source, ks_call_life_ms(w->call));
     ks_source_open(w->source, KS_TAKE(*request), ks_call_left_ms(w->call));
     watch_set_state(w, WATCH_STREAMING);
     ks_metrics_add(metrics_of(w), KS_METRIC_STREAMS_TOTAL, 1);
@@ -273,15 +289,25 @@ static void on_sent(struct ks_call *call)
 static void on_drain(struct ks_call *call)
 {
     struct watch *w = ks_call_state(call);
-    struct ks_packet *farewell = NULL;
-    struct ks_error why;
 
-    if (w->state != WATCH_STREAMING)
-        return;
-    (void)ks_fail(&why, KS_RC_UNAVAILABLE, "server is shutting down; reconnect");
-    if (ks_encode_draining(RECONNECT_AFTER_MS, &farewell, NULL))
-        farewell = NULL; /* without memory for it the status alone says so */
-    watch_end(w, &why, farewell);
+    if (w->state == WATCH_STREAMING)
+        watch_part(w, "server is shutting down; reconnect");
+}
+
+static uint32_t weigh(struct ks_call *call)
+{
+    struct watch *w = ks_call_state(call);
+
+    return w->state == WATCH_STREAMING ? ks_source_weight(w->source) : 0;
+}
+
+static void on_shed(struct ks_call *call, const char *text)
+{
+    struct watch *w = ks_call_state(call);
+
+    ks_source_close(w->source, KS_SOURCE_DROP, NULL);
+    watch_set_state(w, WATCH_ENDED);
+    ks_call_finish_limit(call, KS_LIMIT_MEMORY_MIB, text);
 }
 
 static void on_closed(struct ks_call *call)
@@ -310,6 +336,8 @@ const struct ks_call_ops ks_watch_call_ops = {
     .on_request = on_request,
     .on_sent = on_sent,
     .on_drain = on_drain,
+    .weigh = weigh,
+    .on_shed = on_shed,
     .on_closed = on_closed,
     .on_free = on_free,
 };

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "server/memory.h"
 
 struct row {
     const char *name;
@@ -67,23 +67,6 @@ static int64_t count_entries(const char *path)
     return n > 2 ? n - 2 : 0;
 }
 
-static int64_t resident_bytes(void)
-{
-    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(256);
-    struct ks_str rest;
-    struct ks_str part = {.ptr = NULL};
-    int64_t pages = 0;
-
-    if (ks_file_read("/proc/self/statm", &text, NULL))
-        return 0;
-    rest = ks_buf_str(&text);
-    for (int i = 0; i < 2; i++) { /* the second number */
-        if (!ks_str_split(&rest, ' ', &part))
-            return 0;
-    }
-    return ks_str_to_int64(part, &pages) ? pages * sysconf(_SC_PAGESIZE) : 0;
-}
-
 void ks_metrics_collect_process(struct ks_metrics *m)
 {
     struct mallinfo2 heap = mallinfo2();
@@ -92,7 +75,7 @@ void ks_metrics_collect_process(struct ks_metrics *m)
     (void)getrlimit(RLIMIT_NOFILE, &limit); /* zero when it fails, which it does not */
     ks_metrics_set(m, KS_METRIC_HEAP_BYTES, (int64_t)(heap.uordblks + heap.hblkhd));
     ks_metrics_set(m, KS_METRIC_HEAP_FREE_BYTES, (int64_t)heap.fordblks);
-    ks_metrics_set(m, KS_METRIC_RSS_BYTES, resident_bytes());
+    ks_metrics_set(m, KS_METRIC_RSS_BYTES, ks_memory_used_bytes());
     /* less the directory that is being read */
     ks_metrics_set(m, KS_METRIC_OPEN_FDS, count_entries("/proc/self/fd") - 1);
     ks_metrics_set(m, KS_METRIC_MAX_FDS, (int64_t)limit.rlim_cur);

@@ -274,5 +274,89 @@ class Objects(Limits):
         wait_for("the API server's watches to end", lambda: self.sim.stats()["watches_open"] == 0)
 
 
+class Life(Bench):
+    server_arguments = ("--limit", "stream-seconds=1")
+
+    def test_a_stream_ends_with_a_hint_and_is_opened_again(self):
+        self.sim.apply(*create(config_map("old")))
+        watch = Watch(self.server, object_target(1, "cm", "old", "default"))
+        self.assertIn("open it again", self.parted(watch))
+        with self.assertRaises(grpc.RpcError) as caught:
+            pb_grpc.StatusServiceStub(self.channel).Wait(pb.WaitRequest(
+                targets=[object_target(1, "cm", "never", "default")], until=pb.Until(goal=pb.Until.GOAL_ALL_CURRENT)),
+                timeout=LIMIT_S)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("wait again", caught.exception.details())
+        self.server.wait_metric("sessions", 0)
+
+    def parted(self, watch):
+        error = watch.wait_end(LIMIT_S)
+        self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE, error.details())
+        self.assertTrue(watch.synced)
+        self.assertTrue(watch.history[-1].HasField("draining"))
+        watch.close()
+        return error.details()
+
+
+class ConnectionLife(Life):
+    server_arguments = ("--limit", "connection-seconds=1")
+
+    def test_a_stream_ends_with_a_hint_and_is_opened_again(self):
+        with self.server.channel() as channel:
+            request = pb.WatchRequest(targets=[object_target(1, "cm", "old", "default")])
+            stub, events = pb_grpc.StatusServiceStub(channel), []
+            for _ in range(2):  # on a connection of its own each
+                with self.assertRaises(grpc.RpcError) as caught:
+                    for response in stub.Watch(request, timeout=LIMIT_S):
+                        events += response.events
+                self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE, caught.exception.details())
+                self.assertTrue(events[-1].HasField("draining"))
+            self.server.wait_metric("connections_total", 2)
+            self.server.wait_metric("connections_open", 0)
+
+
+@unittest.skipIf(SLOW > 1, "sanitizers have memory of their own")
+class Memory(Limits):
+    server_arguments = ("--limit", "memory-mib=48")
+
+    def test_new_calls_are_refused_and_the_largest_is_ended(self):
+        self.sim.apply({"op": "create", "count": 200, "object": config_map("few-{i}", size="few")},
+                       {"op": "create", "count": 40000, "object": config_map("many-{i}", size="many")})
+        small = Watch(self.server, selector_target(1, "cm", "default", labels="size=few"))
+        small.wait_synced(LIMIT_S)
+        large = Watch(self.server, selector_target(1, "cm", "default", labels="size=many"))
+        error = large.wait_end(30)
+        self.assert_ended(error)
+        large.close()
+        self.sim.apply(*create(config_map("one-more", size="few")))
+        small.wait_status("one-more", "CURRENT", LIMIT_S)
+        self.assertRegex(self.server.log(), 'out: the largest call is ended')
+        wait_for("memory to be fine again", lambda: "fine: calls are taken again" in self.server.log(), 20)
+        again = Watch(self.server, selector_target(1, "cm", "default", labels="size=few"))
+        again.wait_synced(LIMIT_S)
+        again.close()
+        small.close()
+
+    def assert_ended(self, error):
+        self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED, error.details())
+        self.assertEqual(quota_of(error)[:2], ("memory-mib", "at most 48"))
+        self.assertRegex(error.details(), r"used up its 48 MiB of memory.* with [0-9]{4,} objects")
+
+
+@unittest.skipIf(SLOW > 1, "sanitizers have memory of their own")
+class NoMemory(Limits):
+    server_arguments = ("--limit", "memory-mib=1")
+
+    def test_new_calls_are_refused(self):
+        wait_for("memory to be looked at", lambda: "out: the largest call is ended" in self.server.log())
+        watch = Watch(self.server, object_target(1, "cm", "x", "default"))
+        error = watch.wait_end(LIMIT_S)
+        self.assert_met(error, "memory-mib", 1)
+        self.assertIn("try another replica", error.details())
+        watch.close()
+        answer = health_pb2_grpc.HealthStub(self.channel).Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_S)
+        self.assertEqual(answer.status, health_pb2.HealthCheckResponse.SERVING)
+
+
 if __name__ == "__main__":
     unittest.main()
