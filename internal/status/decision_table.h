@@ -168,6 +168,7 @@
     X(STRICT, "PodDisruptionBudget", "", CONDITION("DisruptionAllowed", NULL)) \
     X(KSTATUS, "CustomResourceDefinition", "Installing", CONDITION("Established", NULL)) \
     X(STRICT, "CustomResourceDefinition", "Installing", CONDITION("Established", NULL)) \
+    X(STRICT, "CustomResourceDefinition", "", CONDITION("Terminating", "True")) \
     X(BOTH, "CustomResourceDefinition", "", CONDITION("Established", "True")) \
     X(STRICT, "APIService", NULL, CONDITION("Available", NULL)) \
     X(STRICT, "Namespace", NULL, SHOW("status.phase")) \

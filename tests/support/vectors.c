@@ -53,6 +53,8 @@ static void run_line(struct ks_json *line_json, struct ks_json *json, struct ks_
         fail_msg("%s: %.*s", err.msg, KS_STR_ARGS(line));
     v.root = ks_json_root(line_json);
     object = ks_json_get(v.root, "object");
+    if (ks_json_is_absent(object))
+        object = ks_json_get(v.root, "objects"); /* a family's */
     v.name = ks_json_lenient_str(v.root, "name", "");
     v.object =
         ks_json_is_absent(object) ? ks_json_lenient_str(v.root, "text", "") : ks_json_raw(object);

@@ -11,7 +11,7 @@
 
 struct ks_vector {
     struct ks_str name;
-    struct ks_str object; /* its JSON, byte for byte */
+    struct ks_str object; /* its JSON, byte for byte; a family's: the list of them */
     int64_t now_ms;
     struct ks_json_value root; /* the whole line, for what else it says */
 };

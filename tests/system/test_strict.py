@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness import Bench, create, patch_status
+from harness import Bench, config_map, create, patch_status, pod
 from stream import Watch, object_target, pb, selector_target, status_name
 
 STRICT = pb.WatchOptions(profile="strict")
@@ -76,6 +76,22 @@ class CustomResources(Bench):
         stream.wait_synced(LIMIT_S)
         self.sim.apply(patch_status(pipes[2], ready))
         stream.wait_status("pipe-0", "IN_PROGRESS", LIMIT_S, reason="ReadyNotWritten")
+
+
+class Unknowns(Bench):
+    """A status that a rule of the profile cannot tell has its error, as any other Unknown."""
+
+    def test_an_error_says_why(self):
+        silent = dict(pod("silent"), status={"phase": "Unknown"})
+        odd = dict(config_map("odd"), status="fine")
+        self.sim.apply(*create(silent, odd))
+        stream = Watch(self.server, object_target(1, "pods", "silent", "default"), object_target(2, "cm", "odd", "default"),
+                       options=STRICT)
+        self.addCleanup(stream.close)
+        for name, reason, words in (("silent", "PodUnknown", "does not report"), ("odd", "StatusMalformed", "is not a map")):
+            update = stream.wait_status(name, "UNKNOWN", LIMIT_S, reason=reason)
+            self.assertIn(words, update.error.message)
+            self.assertNotEqual(0, update.error.code)
 
 
 class WithoutRights(Bench):
