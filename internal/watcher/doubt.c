@@ -14,8 +14,8 @@
  * requests;
  *   3. while in doubt, an object still belongs to its targets, and nothing new is told of it.
  *
- * Thread: the loop's.  It does not: look when an object was Terminating: then its end was no
- * surprise (watch.c).
+ * Thread: the loop's.  It does not: trust that an object which is being deleted vanishes by being
+ * deleted: it may change its labels and fields before.
  */
 #include "watcher/session_internal.h"
 

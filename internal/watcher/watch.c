@@ -10,8 +10,8 @@
  *
  * What the informer says is translated to facts about objects:
  *   upsert  the object was seen: its verdict is computed now, and for the moment at which it
- * changes by itself gone    it is gone, if the watch is exact, or another UID stands there, or it
- * was terminating; else a doubt synced  what is named and was not listed is NotFound, and the
+ * changes by itself gone    it is gone, if the watch is exact, or another UID stands there; else a
+ * doubt synced  what is named and was not listed is NotFound, and the
  * targets are settled state   the targets are told; what keeps a first answer from coming is the
  * answer
  *
@@ -161,10 +161,11 @@ static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value 
     ks_session_leave(s);
 }
 
-static bool is_certain(const struct ks_watch *w, const struct ks_object *o, ks_gone how)
+/* That it was being deleted proves nothing: a Pod that ends leaves status.phase=Running, and is
+ * there until its finalizers are. */
+static bool is_certain(const struct ks_watch *w, ks_gone how)
 {
-    return w->is_exact || how == KS_GONE_REPLACED ||
-           (o->shown && o->shown->status == KS_STATUS_TERMINATING);
+    return w->is_exact || how == KS_GONE_REPLACED;
 }
 
 static bool lose_object(struct ks_watch *w, struct ks_object *o, struct ks_str uid, ks_gone how)
@@ -175,7 +176,7 @@ static bool lose_object(struct ks_watch *w, struct ks_object *o, struct ks_str u
         o->held &= ~w->selecting;
     if (!ks_object_targets(o) || !ks_str_eq(ks_object_uid(o), uid))
         return true;
-    if (!o->is_gone && !is_certain(w, o, how))
+    if (!o->is_gone && !is_certain(w, how))
         return ks_doubt_raise(s, o, w->selecting & o->selected);
     if (!o->is_gone && !ks_object_show_gone(s, o, how))
         return false;

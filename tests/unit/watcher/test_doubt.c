@@ -64,19 +64,34 @@ static void deletion_is_found_out(void **state)
     fixture_fini(&f);
 }
 
+/* Its finalizers hold it, and it changes before it goes. */
+static void what_is_being_deleted_may_leave_too(void **state)
+{
+    const struct ks_target targets[] = {
+        target_selector(1, "pods", "demo", "app=web"),
+        target_object(2, "pods", "demo", "a"),
+    };
+    struct fixture f;
+
+    (void)state;
+    open_web(&f, targets, 2);
+    fake_put(fake_find("pods@demo/a"), pod("a", "u1", 1, "Running"));
+    fake_put(fake_find("pods@demo?app=web"), pod("a", "u1", 2, "Terminating"));
+    fixture_skip(&f);
+    fake_gone(fake_find("pods@demo?app=web"), "demo", "a", KS_GONE_SEEN);
+    fixture_expect(&f, "");
+    assert_string_equal(fake_open_informers(), "pods@demo?app=web pods@demo/a pods@demo/a");
+    fake_gone(fake_find("pods@demo/a"), "demo", "a", KS_GONE_SEEN);
+    fixture_expect(&f, "Pod demo/a u1 NotFound<-Terminating Deleted [1,2]\n");
+    fixture_fini(&f);
+}
+
 static void some_ends_leave_no_doubt(void **state)
 {
     struct ks_target targets[] = {target_selector(1, "pods", "demo", "app=web")};
     struct fixture f;
 
     (void)state;
-    open_web(&f, targets, 1); /* it was being deleted */
-    fake_put(fake_find("pods@demo?app=web"), pod("a", "u1", 2, "Terminating"));
-    fake_gone(fake_find("pods@demo?app=web"), "demo", "a", KS_GONE_SEEN);
-    fixture_expect(&f, "Pod demo/a u1 Terminating<-Current [1]\n"
-                       "Pod demo/a u1 NotFound<-Terminating Deleted [1]\nforget Pod demo/a u1\n");
-    fixture_fini(&f);
-
     targets[0].label_selector = KS_LIT("");
     targets[0].field_selector = KS_LIT("metadata.name!=x"); /* names do not change */
     fixture_init(&f);
@@ -207,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaving_is_not_deletion),
         cmocka_unit_test(deletion_is_found_out),
+        cmocka_unit_test(what_is_being_deleted_may_leave_too),
         cmocka_unit_test(some_ends_leave_no_doubt),
         cmocka_unit_test(coming_back_ends_the_doubt),
         cmocka_unit_test(another_watch_may_know),
