@@ -14,6 +14,7 @@ void ks_cause_workload(struct ks_cause_reader *r)
 {
     struct ks_verdict counts = {0};
     const struct ks_strict *s = &r->strict;
+    struct ks_strict_condition c;
     int64_t updated;
     int64_t wanted;
 
@@ -27,6 +28,9 @@ void ks_cause_workload(struct ks_cause_reader *r)
         ks_cause_say(r, KS_CAUSE_REPLICAS_NOT_READY, 0,
                      "%lld of %lld Pods are of the newest revision", (long long)updated,
                      (long long)wanted);
+    else if (ks_strict_condition_find(s, s->conditions, "Available", &c) &&
+             c.truth == KS_TRUTH_FALSE)
+        ks_cause_pass_condition(r, KS_CAUSE_REPLICAS_NOT_READY, &c);
     else if (r->out->count == 0 && ks_json_count(s->status) == 0)
         ks_cause_say(r, KS_CAUSE_STATUS_NOT_WRITTEN, 0, "The object has no status yet");
     else if (r->out->count == 0)

@@ -63,7 +63,6 @@ static const struct condition_row condition_rows[] = {
     {NULL, NULL, "Stalled", KS_TRUTH_TRUE, NULL, KS_CAUSE_STALLED},
     {"apps", NULL, "Progressing", KS_TRUTH_FALSE, "ProgressDeadlineExceeded",
      KS_CAUSE_PROGRESS_DEADLINE_EXCEEDED},
-    {"apps", "Deployment", "Available", KS_TRUTH_FALSE, NULL, KS_CAUSE_REPLICAS_NOT_READY},
     {"batch", NULL, "Failed", KS_TRUTH_TRUE, "BackoffLimitExceeded",
      KS_CAUSE_BACKOFF_LIMIT_EXCEEDED},
     {"batch", NULL, "Failed", KS_TRUTH_TRUE, "DeadlineExceeded", KS_CAUSE_DEADLINE_EXCEEDED},

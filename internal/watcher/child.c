@@ -147,6 +147,13 @@ static void judge_failure(const struct ks_child *c, struct ks_json_value json,
             : out->fails;
 }
 
+/* What a rollout passes through comes last among the causes. */
+static bool is_hindered(const struct ks_child *c, const struct ks_shown *shown)
+{
+    return c->brood->kind == KS_CHILD_POD && shown->cause_count > 0 &&
+           shown->causes[0].code < KS_CAUSE_CONTAINER_STARTING;
+}
+
 static bool digest_read(struct ks_child *c, struct reading *r)
 {
     const struct ks_status_kind *kind = ks_child_kind_of(c->brood->kind);
@@ -169,14 +176,15 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     d.is_ready =
         c->brood->kind == KS_CHILD_POD &&
         ks_str_is(ks_json_lenient_str(condition_of(r->json, "Ready"), "status", ""), "True");
-    if (d.fails)
+    if (!ks_session_explain(s, kind, r->json, &shown, NULL))
+        return false;
+    d.is_hindered = !d.fails && is_hindered(c, &shown);
+    if (d.fails || d.is_hindered)
         d.since_wall_ms = failed_since(r->json);
-    if (d.fails && !d.since_wall_ms)
+    if ((d.fails || d.is_hindered) && !d.since_wall_ms)
         d.since_wall_ms = c->digest.since_wall_ms ? c->digest.since_wall_ms : r->at_wall_ms;
-    if (d.fails || s->generated_depth > 0) {
+    if (d.fails || d.is_hindered || s->generated_depth > 0) {
         ks_session_decide(s, kind, r->json, &verdict, &decided, &shown);
-        if (!ks_session_explain(s, kind, r->json, &shown, NULL))
-            return false;
         d.shown = ks_shown_dup(&shown);
         if (!d.shown)
             return ks_session_fail_nomem(s);

@@ -45,9 +45,10 @@ typedef enum { KS_CHILD_REPLICA_SET, KS_CHILD_JOB, KS_CHILD_POD, KS_CHILD_EVENT 
 /* What an owner needs to know of a child. */
 struct ks_digest {
     ks_status status;
-    bool fails;             /* has failed, and explains its owner */
-    bool fails_owner;       /* counts as failed for its owner, too */
-    bool is_ready;          /* a Pod that is Ready */
+    bool fails;       /* has failed, and explains its owner */
+    bool fails_owner; /* counts as failed for its owner, too */
+    bool is_hindered; /* a Pod that has not failed, and has a cause that waiting does not mend */
+    bool is_ready;    /* a Pod that is Ready */
     int64_t since_wall_ms;  /* of a failure; 0: not known */
     struct ks_shown *shown; /* NULL when nobody wants to read it */
 };
@@ -90,8 +91,9 @@ struct ks_child {
     struct ks_docket *docket; /* NULL: no Event is about it */
 };
 
-/* Of an old revision; of the wanted one, but its owner does not fail by it; of those that count. */
-enum { KS_FAILING_OLD, KS_FAILING_BESIDE, KS_FAILING_NEW, KS_FAILING_LISTS };
+/* Of an old revision; of the wanted one, but its owner does not fail by it; of those that count;
+ * hindered ones of the wanted revision. */
+enum { KS_FAILING_OLD, KS_FAILING_BESIDE, KS_FAILING_NEW, KS_FAILING_HINDERED, KS_FAILING_LISTS };
 
 struct ks_family {
     struct ks_nursery *nursery;

@@ -8,8 +8,7 @@
  * Invariants:
  *   1. what is Current has no causes;
  *   2. of a family, at most KS_CAUSES_MAX failing members are looked at, the earliest failures,
- * and as many of those by which their owner does not fail.
- *
+ * as many of those by which their owner does not fail, and as many that are hindered;
  *   3. what Events say is merged into what is told, for an object by its inquiry (inquiry.c).
  *
  * Thread: the loop's.  It does not: read Events (docket.c).
@@ -73,6 +72,7 @@ static void merge_failing(const struct ks_family *f, struct ks_causes *causes)
 {
     merge_list(&f->failing[KS_FAILING_NEW], causes);
     merge_list(&f->failing[KS_FAILING_BESIDE], causes);
+    merge_list(&f->failing[KS_FAILING_HINDERED], causes);
 }
 
 /* Of the revision that its owner rolls out. */

@@ -5,7 +5,7 @@
  * counted or stands first in a list.
  *
  * Invariants:
- *   1. a member that fails is in exactly one of the lists, any other in none;
+ *   1. a member that fails, or is hindered, is in exactly one of the lists, any other in none;
  *   2. a family exists while it has members, or an owner that the session knows;
  *   3. only a change of the owner (another revision) or of a ranked member (a ReplicaSet, a Job)
  * looks at all members.
@@ -62,6 +62,8 @@ static int list_of(const struct ks_family *f, const struct ks_child *c)
 {
     if (!is_wanted(f, c))
         return KS_FAILING_OLD;
+    if (!c->digest.fails)
+        return KS_FAILING_HINDERED;
     return c->digest.fails_owner ? KS_FAILING_NEW : KS_FAILING_BESIDE;
 }
 
@@ -73,9 +75,9 @@ void ks_family_count(struct ks_family *f, struct ks_child *c)
         f->ready_count++;
         f->has_been_ready = true;
     }
-    if (!c->digest.fails)
+    if (!c->digest.fails && !c->digest.is_hindered)
         return;
-    f->failing_count++;
+    f->failing_count += c->digest.fails;
     list = &f->failing[list_of(f, c)];
     if (!ks_list_is_empty(list) &&
         c->digest.since_wall_ms <

@@ -259,13 +259,16 @@ static const struct ks_child *find_failure(const struct ks_parent *p)
     return ks_family_first_failure(newest->own);
 }
 
-/* The family whose failing members explain the parent; NULL: there is none. */
+/* The family whose failing and hindered members explain the parent; NULL: there is none. */
 static const struct ks_family *find_failing(const struct ks_parent *p)
 {
     const struct ks_child *failure = find_failure(p);
+    const struct ks_child *newest = p->family->newest;
 
     if (failure)
         return failure->family;
+    if (p->chain[0] == KS_CHILD_REPLICA_SET)
+        return newest ? newest->own : NULL;
     return p->chain[0] == KS_CHILD_POD ? p->family : NULL;
 }
 

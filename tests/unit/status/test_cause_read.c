@@ -249,6 +249,12 @@ static const struct row workloads[] = {
             "\"status\":{}")},
     {"LAST_RUN_FAILED", "not succeeded",
      OBJECT("batch/v1", "CronJob", "\"status\":{\"lastScheduleTime\":\"2026-01-01T00:00:00Z\"}")},
+    {"REPLICAS_NOT_READY", "2 of 3",
+     APPS("Deployment", "\"spec\":{\"replicas\":3},\"status\":{\"readyReplicas\":2," CONDITION(
+                            "Available", "False", "MinimumReplicasUnavailable", "too few") "}")},
+    {"REPLICAS_NOT_READY", "MinimumReplicasUnavailable: too few",
+     APPS("Deployment", "\"spec\":{\"replicas\":2},\"status\":{\"readyReplicas\":2," CONDITION(
+                            "Available", "False", "MinimumReplicasUnavailable", "too few") "}")},
 };
 
 #define GATEWAY(type, status, reason)                                                              \

@@ -36,6 +36,18 @@ static const char crashing[] =
     "\"uid\":\"p1\",\"resourceVersion\":\"1\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
     "\"kind\":\"StatefulSet\",\"name\":\"web\",\"uid\":\"s1\",\"controller\":true}]},\"status\":{"
     "\"phase\":\"Running\",\"containerStatuses\":[" WAITING("app", "CrashLoopBackOff") "]}}";
+static const char starting_child[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"demo\",\"name\":\"web-"
+    "1\","
+    "\"uid\":\"p1\",\"resourceVersion\":\"1\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+    "\"kind\":\"StatefulSet\",\"name\":\"web\",\"uid\":\"s1\",\"controller\":true}]},\"status\":{"
+    "\"phase\":\"Pending\",\"containerStatuses\":[" WAITING("app", "ContainerCreating") "]}}";
+static const char pulling_child[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"demo\",\"name\":\"web-"
+    "1\","
+    "\"uid\":\"p1\",\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+    "\"kind\":\"StatefulSet\",\"name\":\"web\",\"uid\":\"s1\",\"controller\":true}]},\"status\":{"
+    "\"phase\":\"Pending\",\"containerStatuses\":[" WAITING("app", "ImagePullBackOff") "]}}";
 
 static struct ks_informer *open_pod(struct fixture *f, bool include_causes)
 {
@@ -114,12 +126,43 @@ static void a_failing_child_explains_its_owner(void **state)
     fixture_fini(&f);
 }
 
+/* It has not failed, under kstatus, and yet nothing gets on without it. */
+static void a_hindered_child_explains_its_owner(void **state)
+{
+    struct ks_target target = target_object(1, "statefulsets", "demo", "web");
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fake_serve("apps", "v1", "StatefulSet", "statefulsets", true);
+    f.config.include_causes = true;
+    fixture_open(&f, &target, 1);
+    fake_put(fake_find("statefulsets@demo/web"), set);
+    fixture_run(&f);
+    fake_synced(fake_find("statefulsets@demo/web"));
+    fake_put(fake_find("pods@demo"), starting_child);
+    fake_synced(fake_find("pods@demo"));
+    fixture_skip(&f);
+    assert_string_equal(f.last_causes, "REPLICAS_NOT_READY StatefulSet/web");
+    fake_put(fake_find("pods@demo"), pulling_child);
+    fixture_skip(&f);
+    assert_int_equal(f.last.status, KS_STATUS_IN_PROGRESS);
+    assert_string_equal(f.last_causes,
+                        "IMAGE_PULL_ERROR Pod/web-1, REPLICAS_NOT_READY StatefulSet/web");
+    assert_non_null(f.last.decision);
+    fake_put(fake_find("pods@demo"), starting_child);
+    fixture_skip(&f);
+    assert_string_equal(f.last_causes, "REPLICAS_NOT_READY StatefulSet/web");
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_causes_only_to_who_asked),
         cmocka_unit_test(a_new_cause_is_news),
         cmocka_unit_test(a_failing_child_explains_its_owner),
+        cmocka_unit_test(a_hindered_child_explains_its_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
