@@ -94,6 +94,8 @@ static ks_rc append_at(struct ks_buf *out, struct ks_str text, size_t column)
     return rc ? rc : ks_paragraph_append_wrapped(out, text, column);
 }
 
+static const struct ks_str arrow = {"-> ", 3};
+
 /* The code, how it ended, how often. */
 static ks_rc link_head(struct ks_buf *text, const struct ks_chain_link *link)
 {
@@ -123,11 +125,10 @@ static ks_rc append_link(struct ks_buf *out, const struct ks_chain_link *link, s
         rc = append_at(out, link->message, column + STEP);
     if (rc || link->suggestion.len == 0)
         return rc;
-    ks_buf_clear(&text);
-    rc = ks_buf_append_str(&text, KS_LIT("-> "));
+    rc = ks_paragraph_append_blanks(out, column + STEP);
     if (!rc)
-        rc = ks_buf_append_str(&text, link->suggestion);
-    return rc ? rc : append_at(out, ks_buf_str(&text), column + STEP);
+        rc = ks_buf_append_str(out, arrow);
+    return rc ? rc : ks_paragraph_append_wrapped(out, link->suggestion, column + STEP + arrow.len);
 }
 
 /* The causes of one container, or of the object as a whole. */

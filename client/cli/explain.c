@@ -151,6 +151,8 @@ static ks_rc append_basis(struct ks_buf *out, const struct ks_told *told)
     ks_basis basis = told->verdict->basis;
     ks_rc rc;
 
+    if (told->verdict->status == KS_STATUS_NOT_FOUND)
+        return KS_RC_OK; /* no rule looked at it */
     if (basis != KS_BASIS_KIND_RULE || told->verdict->status == KS_STATUS_TERMINATING)
         return ks_paragraph_append(out, "rests on", ks_str_from(basis_texts[basis]));
     rc = ks_buf_appendf(&text, "the rule for %.*s", KS_STR_ARGS(told->kind));

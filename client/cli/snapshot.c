@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call after the other, all within one time limit.
+ * One call after the other, all within one time limit. What they answer is put in the order in
+ * which it was asked for: the server has none.
  *
  * Thread: main. Does not retry: a script that wants that knows how often.
  */
 #include "client/cli/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -14,6 +18,27 @@
 
 /* Longer than the server takes to give up on a target (30 s). */
 #define TIMEOUT_MS 60000
+
+static int order(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* By target, as they were asked for; then by namespace, kind and name. */
+static int cmp_status(const void *a, const void *b)
+{
+    const Kstatus__V1__ResourceStatus *x = *(Kstatus__V1__ResourceStatus *const *)a;
+    const Kstatus__V1__ResourceStatus *y = *(Kstatus__V1__ResourceStatus *const *)b;
+    int result = order(x->n_target_ids ? x->target_ids[0] : UINT32_MAX,
+                       y->n_target_ids ? y->target_ids[0] : UINT32_MAX);
+
+    if (result || !x->object || !y->object)
+        return result;
+    result = strcmp(x->object->namespace_, y->object->namespace_);
+    if (!result)
+        result = strcmp(x->object->kind, y->object->kind);
+    return result ? result : strcmp(x->object->name, y->object->name);
+}
 
 /* One call, and once more with less where the server is older. */
 static int ask_part(struct kstatus_client *client, const struct ks_options *options,
@@ -51,7 +76,13 @@ static int ask_all(struct kstatus_client *client, const struct ks_options *optio
         struct ks_targets_part part = ks_targets_part(targets, i);
 
         code = ask_part(client, options, &part, end_ms, out, error);
-        out->count += code == KSTATUS_OK;
+        if (code == KSTATUS_OK) {
+            Kstatus__V1__GetResponse *answer = out->at[out->count++];
+
+            if (answer->n_statuses > 1)
+                qsort(answer->statuses, answer->n_statuses, sizeof(answer->statuses[0]),
+                      cmp_status);
+        }
     }
     return code;
 }

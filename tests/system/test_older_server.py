@@ -37,7 +37,7 @@ class Older(pb_grpc.StatusServiceServicer):
 
     def Get(self, request, context):
         self.check(request, context)
-        return pb.GetResponse(statuses=[status_of(t) for t in request.targets],
+        return pb.GetResponse(statuses=[status_of(t) for t in reversed(request.targets)],
                               counts=pb.Counts(failed=len(request.targets)),
                               aggregate_status=pb.RECONCILE_STATUS_FAILED)
 
@@ -85,6 +85,13 @@ class OlderServer(unittest.TestCase):
                 self.assertEqual(len(names), 100)
             self.assertRegex(done.stderr, NOTICE)
             self.assertEqual(done.stderr.count("too old"), 1)
+
+    def test_answers_come_in_the_order_of_the_questions(self):
+        self.serve(grpc.StatusCode.UNIMPLEMENTED, "options.include_causes is not served yet")
+        names = [f"web-{i}" for i in (3, 1, 2)]
+        text = self.kstatus("explain", *(f"deploy/{name}" for name in names)).stdout
+        self.assertEqual([line for line in text.splitlines() if line.startswith("Deployment/")],
+                         [f"Deployment/{name} -n shop" for name in names])
 
     def test_other_refusals_are_the_end(self):
         for text in ("targets[0].object.name is missing", "options.include_causes is not served yet"):
