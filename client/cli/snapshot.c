@@ -80,8 +80,7 @@ static int ask_all(struct kstatus_client *client, const struct ks_options *optio
             Kstatus__V1__GetResponse *answer = out->at[out->count++];
 
             if (answer->n_statuses > 1)
-                qsort(answer->statuses, answer->n_statuses, sizeof(answer->statuses[0]),
-                      cmp_status);
+                qsort(answer->statuses, answer->n_statuses, sizeof(void *), cmp_status);
         }
     }
     return code;
