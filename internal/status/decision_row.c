@@ -157,6 +157,20 @@ static bool test_other(const struct ks_asked *a, const struct row *row, struct k
     return !is_text_of(ks_asked_find(a, row->left), row->right) && test_show(a, row, out);
 }
 
+static bool test_reason(const struct ks_asked *a, const struct row *row, struct ks_decision *out)
+{
+    static const char list[] = "status.conditions";
+    struct ks_json_value at = ks_json_first(ks_asked_find(a, list));
+
+    for (; !ks_json_is_absent(at); at = ks_json_next(at)) {
+        if (ks_str_is(ks_json_lenient_str(at, "type", ""), row->left) &&
+            ks_str_eq(ks_json_lenient_str(at, "reason", ""), a->verdict->reason))
+            return ks_decision_tell_element(out, list, ks_str_from(row->left), "reason",
+                                            ks_json_get(at, "reason"));
+    }
+    return false;
+}
+
 static bool test_condition(const struct ks_asked *a, const struct row *row, struct ks_decision *out)
 {
     static const char list[] = "status.conditions";
@@ -251,6 +265,7 @@ static bool test_annotation(const struct ks_asked *a, const struct row *row,
 #define OTHER(path, text) test_other, path, 0, LESS, text, 0
 #define SHOW(path) test_show, path, 0, LESS, NULL, 0
 #define CONDITION(type, status) test_condition, type, 0, LESS, status, 0
+#define REASON(type) test_reason, type, 0, LESS, NULL, 0
 #define ANNOTATION(name) test_annotation, name, 0, LESS, NULL, 0
 #define WAITS test_waits, "", 0, LESS, NULL, 0
 #define LOOPS test_loops, "", 0, LESS, NULL, 0

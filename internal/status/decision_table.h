@@ -20,6 +20,7 @@
  *   IS(path, text)           OTHER(path, text): it is something else, or absent
  *   SHOW(path)               whatever it is, absent too
  *   CONDITION(type, status)  its status is that; NULL: whatever it is
+ *   REASON(type)             a condition of that type has the verdict's reason
  *   ANNOTATION(name)         is there, in place of status.conditions
  *   WAITS                    a container waits with the verdict's reason
  *   LOOPS                    a container waits in CrashLoopBackOff, or has ended with a code
@@ -38,7 +39,7 @@
     X(STRICT, NULL, "Suspended", IS("spec.suspend", "true")) \
     X(STRICT, NULL, "Suspended", IS("spec.paused", "true")) \
     \
-    X(BOTH, "Deployment", "ProgressDeadlineExceeded", CONDITION("Progressing", NULL)) \
+    X(BOTH, "Deployment", "ProgressDeadlineExceeded", REASON("Progressing")) \
     X(KSTATUS, "Deployment", "LessReplicas", \
       NUMBERS("status.replicas", 0, LESS, "spec.replicas", 1)) \
     X(BOTH, "Deployment", "LessUpdated", \

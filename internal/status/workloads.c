@@ -72,9 +72,9 @@ static ks_rc compare_deployment(const struct ks_subject *subject, const struct d
                                       d->spec, paused);
     if (d->total > d->spec)
         return ks_verdict_in_progress(out, "ExtraPods",
-                                      "%" PRId64 " replicas more than the %" PRId64
-                                      " wanted are still to be removed%s",
-                                      minus(d->total, d->spec), d->spec, paused);
+                                      "%" PRId64 " replicas exist, %" PRId64
+                                      " are wanted; the rest is still to be removed%s",
+                                      d->total, d->spec, paused);
     if (d->updated > d->available)
         return ks_verdict_in_progress(out, "LessAvailable",
                                       "%" PRId64 " of %" PRId64 " updated replicas available%s",
@@ -165,9 +165,9 @@ ks_rc ks_rule_replica_set(const struct ks_subject *subject, struct ks_verdict *o
                                       ready, spec);
     if (total > spec)
         return ks_verdict_in_progress(out, "ExtraPods",
-                                      "%" PRId64 " replicas more than the %" PRId64
-                                      " wanted are still to be removed",
-                                      minus(total, spec), spec);
+                                      "%" PRId64 " replicas exist, %" PRId64
+                                      " are wanted; the rest is still to be removed",
+                                      total, spec);
     return ks_verdict_current(out, KS_BASIS_KIND_RULE,
                               "%" PRId64 " of %" PRId64 " replicas available", available, spec);
 }
@@ -251,9 +251,9 @@ ks_rc ks_rule_stateful_set(const struct ks_subject *subject, struct ks_verdict *
                                       s.ready, s.spec);
     if (s.total > s.spec)
         return ks_verdict_in_progress(out, "ExtraPods",
-                                      "%" PRId64 " replicas more than the %" PRId64
-                                      " wanted are still to be removed",
-                                      minus(s.total, s.spec), s.spec);
+                                      "%" PRId64 " replicas exist, %" PRId64
+                                      " are wanted; the rest is still to be removed",
+                                      s.total, s.spec);
     if (s.partition != NO_PARTITION)
         return compare_partition(&s, out);
     return compare_revisions(subject, &s, out);

@@ -87,7 +87,7 @@ static void says_what_is_missing(void **state)
         {DEPLOYMENT("\"replicas\":3,\"paused\":true", "\"replicas\":3,\"updatedReplicas\":1"),
          "1 of 3 replicas updated (rollout is paused)"},
         {DEPLOYMENT("\"replicas\":3", "\"replicas\":5,\"updatedReplicas\":3"),
-         "2 replicas more than the 3 wanted are still to be removed"},
+         "5 replicas exist, 3 are wanted; the rest is still to be removed"},
         {DEPLOYMENT("\"replicas\":3",
                     "\"replicas\":3,\"updatedReplicas\":3,\"availableReplicas\":2"),
          "2 of 3 updated replicas available"},
