@@ -362,7 +362,8 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
         o->told = 0;
     if (!ks_text_set(&o->uid, seen->uid) || !ks_text_set(&o->version, seen->version))
         return ks_session_fail_nomem(s);
-    if (!seen->now)
+    /* A new life that a target's own watch has not brought yet concerns nobody yet. */
+    if (!seen->now || !ks_object_targets(o))
         return true;
     if (seen->later && !recheck_arm(s, o, seen->later, seen->later_wall_ms))
         return false;

@@ -132,6 +132,30 @@ static void coming_back_ends_the_doubt(void **state)
     fixture_fini(&f);
 }
 
+static void a_new_life_waits_for_its_targets_own_watch(void **state)
+{
+    struct ks_target targets[] = {
+        target_selector(1, "pods", "demo", ""),
+        target_object(2, "pods", "demo", "a"),
+    };
+    struct fixture f;
+
+    (void)state;
+    targets[1].uid = KS_LIT("u1");
+    fixture_init(&f);
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("pods@demo"), pod("a", "u1", 1, "Running"));
+    fake_put(fake_find("pods@demo/a"), pod("a", "u1", 1, "Running"));
+    fixture_skip(&f);
+    fake_put(fake_find("pods@demo/a"), pod("a", "u2", 5, "Running"));
+    fixture_expect(&f, "Pod demo/a u1 NotFound<-Current Deleted [2]\n"
+                       "Pod demo/a u1 NotFound<-Current Deleted [1]\n"
+                       "Pod demo/a u1 NotFound<-NotFound OtherUID [2]\nforget Pod demo/a u1\n");
+    fake_put(fake_find("pods@demo"), pod("a", "u2", 5, "Running"));
+    fixture_expect(&f, "Pod demo/a u2 Current [1]\n");
+    fixture_fini(&f);
+}
+
 static void another_watch_may_know(void **state)
 {
     const struct ks_target targets[] = {
@@ -225,6 +249,7 @@ int main(void)
         cmocka_unit_test(what_is_being_deleted_may_leave_too),
         cmocka_unit_test(some_ends_leave_no_doubt),
         cmocka_unit_test(coming_back_ends_the_doubt),
+        cmocka_unit_test(a_new_life_waits_for_its_targets_own_watch),
         cmocka_unit_test(another_watch_may_know),
         cmocka_unit_test(what_cannot_be_found_out_is_not_called_deleted),
         cmocka_unit_test(many_doubts_wait_their_turn),
