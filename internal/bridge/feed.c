@@ -8,7 +8,8 @@
  *
  * Invariants:
  *   1. the session's sink pointer of an object is its outbox slot, made at its first update,
- * retired at on_forget;
+ * retired at on_forget, or when it is told Removed: what comes later must not overtake that in the
+ * place of what waits from before;
  *   2. the owner hears on_failed at most once, whether the session or the feed gave up, and nothing
  * after it;
  *   3. an owner may free the feed from within on_synced, on_outcome and on_failed: nothing is
@@ -66,6 +67,14 @@ static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
     return KS_RC_OK;
 }
 
+static void retire(struct ks_feed *feed, void *slot)
+{
+    if (!slot)
+        return;
+    ks_outbox_slot_retire(feed->outbox, slot);
+    add_objects(feed, -1);
+}
+
 static ks_rc push(struct ks_feed *feed, struct ks_packet *packet, struct ks_error *err)
 {
     ks_rc rc = ks_outbox_push(feed->outbox, packet);
@@ -120,6 +129,8 @@ static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct 
     rc = event->kind == KS_EVENT_UPDATE ? put_update(feed, event, packet, err)
                                         : push(feed, packet, err);
     (void)ks_packet_unref(packet); /* always NULL */
+    if (event->kind == KS_EVENT_REMOVED)
+        retire(feed, KS_TAKE(*event->sink_slot));
     return rc;
 }
 
@@ -152,12 +163,7 @@ static void on_event(void *ctx, const struct ks_event *event)
 
 static void on_forget(void *ctx, void *sink_slot)
 {
-    struct ks_feed *feed = ctx;
-
-    if (!sink_slot)
-        return;
-    ks_outbox_slot_retire(feed->outbox, sink_slot);
-    add_objects(feed, -1);
+    retire(ctx, sink_slot);
 }
 
 static void on_failed(void *ctx, const struct ks_error *err)

@@ -145,6 +145,26 @@ static void events_wait_in_order(void **state)
     fixture_fini(&f);
 }
 
+/* An object that stays with another target: its next update must not be read before the removal. */
+static void nothing_overtakes_a_removal(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    fake_update(0, "in both");
+    fake_removed(0);
+    fake_update(0, "back in both");
+    fake_update(0, "and on");
+    assert_int_equal(f.stats.objects, 1);
+    expect_waiting(&f, (const int[]){2, 8, 2}, 3);
+    fake_removed(0);
+    fake_forget(0);
+    assert_int_equal(f.stats.objects, 0);
+    expect_waiting(&f, (const int[]){8}, 1);
+    fixture_fini(&f);
+}
+
 static void the_owner_may_free_it_when_synced(void **state)
 {
     struct fixture f;
@@ -365,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_wait_in_order),
+        cmocka_unit_test(nothing_overtakes_a_removal),
         cmocka_unit_test(a_heartbeat_tells_how_things_stand),
         cmocka_unit_test(no_heartbeat_behind_what_waits),
         cmocka_unit_test(the_owner_may_free_it_when_synced),
