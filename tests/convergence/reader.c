@@ -226,7 +226,7 @@ bool reader_tally(const struct reader *r, Kstatus__V1__Counts *out)
     for (size_t i = 0; i < r->fact_count; i++) {
         const struct fact *f = &r->facts[i];
 
-        if (!f->is_held)
+        if (!f->is_held || f->target >= READER_GENERATED)
             continue;
         /* What stands for a target until its kind is known is counted once for each target. */
         if (f->told->status == KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_UNKNOWN &&
@@ -278,8 +278,6 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
               u->coalesced_count);
     if (!name_of(r, u->object, &name))
         return;
-    if (u->owner) /* generated: it is no target's own */
-        return;
     witness_update(r, u, &name);
     for (size_t i = 0; i < u->n_target_ids; i++) {
         struct fact *f;
@@ -287,13 +285,13 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
 
         if (!target_of(r, u->target_ids[i], &target))
             return;
-        f = fact_get(r, target, &name);
+        f = fact_get(r, u->owner ? target + READER_GENERATED : target, &name);
         if (!f)
             return;
         witness_fact(r, f, u);
         fact_take(f, u, r->updates);
         /* What was selected and is gone is told once, and no concern any more. */
-        if (r->targets[target].selector &&
+        if ((u->owner || r->targets[target].selector) &&
             u->status == KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_NOT_FOUND)
             f->is_held = false;
     }
@@ -314,6 +312,8 @@ static void on_removed(struct reader *r, const Kstatus__V1__Removed *removed)
         if (!target_of(r, removed->target_ids[i], &target))
             return;
         f = reader_find(r, target, &name);
+        if (!f || !f->is_held || strcmp(f->uid, removed->object->uid) != 0)
+            f = reader_find(r, target + READER_GENERATED, &name);
         if (!f || !f->is_held) {
             world_fail(r->world, "reader %u: Removed from target %zu what it did not hold: %s/%s",
                        r->number, target + 1, removed->object->namespace_, removed->object->name);

@@ -17,6 +17,8 @@
 #include "convergence/world.h"
 
 #define READER_TARGETS_MAX 8
+/* Added to a target's number: what its objects generate. */
+#define READER_GENERATED 1000
 #define READER_UID_SIZE 64
 
 struct reader_target {

@@ -116,7 +116,8 @@ static void check_previous(struct reader *r, const Kstatus__V1__ResourceStatus *
     if (u->coalesced_count)
         return;
     for (size_t i = 0; i < u->n_target_ids; i++) {
-        const struct fact *f = reader_find(r, u->target_ids[i] - 1, name);
+        size_t target = u->target_ids[i] - 1 + (u->owner ? READER_GENERATED : 0);
+        const struct fact *f = reader_find(r, target, name);
 
         if (f && f->is_held && (!latest || f->ordinal > latest->ordinal))
             latest = f;
@@ -145,10 +146,13 @@ void witness_update(struct reader *r, const Kstatus__V1__ResourceStatus *u,
 static void check_belongs(struct reader *r, const struct fact *f,
                           const Kstatus__V1__ResourceStatus *u)
 {
-    const struct reader_target *t = &r->targets[f->target];
     const struct history_name name = {f->species, ks_str_from(f->ns), ks_str_from(f->name)};
+    const struct reader_target *t;
     const struct history_state *s;
 
+    if (u->owner)
+        return;
+    t = &r->targets[f->target];
     if (t->species != f->species || (t->target.ns.len && !ks_str_is(t->target.ns, f->ns)) ||
         (!t->selector && !ks_str_is(t->target.name, f->name))) {
         complain(r, u, "the target is about something else");
@@ -190,9 +194,12 @@ void witness_fact(struct reader *r, const struct fact *f, const Kstatus__V1__Res
 
 void witness_removed(struct reader *r, const struct fact *f, const Kstatus__V1__Removed *removed)
 {
-    const struct reader_target *t = &r->targets[f->target];
     const struct history_name name = {f->species, ks_str_from(f->ns), ks_str_from(f->name)};
+    const struct reader_target *t;
 
+    if (f->target >= READER_GENERATED) /* what generated it went, or disowned it */
+        return;
+    t = &r->targets[f->target];
     if (!t->selector) {
         world_fail(r->world, "reader %u: Removed from target %zu, which names it", r->number,
                    f->target + 1);
