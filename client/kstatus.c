@@ -267,6 +267,19 @@ int kstatus_get(struct kstatus_client *client, const Kstatus__V1__GetRequest *re
     return code;
 }
 
+int kstatus_wait(struct kstatus_client *client, const Kstatus__V1__WaitRequest *request,
+                 int64_t timeout_ms, Kstatus__V1__WaitResponse **out, struct kstatus_error *error)
+{
+    const struct ks_client_method method = {.path = "/kstatus.v1.StatusService/Wait",
+                                            .answer_type = &kstatus__v1__wait_response__descriptor};
+    ProtobufCMessage *answer = NULL;
+    int code = ks_client_call(client, &method, &request->base, timeout_ms, &answer, error);
+
+    if (code == KSTATUS_OK)
+        *out = (Kstatus__V1__WaitResponse *)(void *)answer;
+    return code;
+}
+
 int kstatus_check_health(struct kstatus_client *client, int64_t timeout_ms,
                          struct kstatus_error *error)
 {
@@ -298,6 +311,12 @@ void kstatus_watch_response_free(Kstatus__V1__WatchResponse *response)
 }
 
 void kstatus_get_response_free(Kstatus__V1__GetResponse *response)
+{
+    if (response)
+        ks_client_message_free(&response->base);
+}
+
+void kstatus_wait_response_free(Kstatus__V1__WaitResponse *response)
 {
     if (response)
         ks_client_message_free(&response->base);

@@ -8,10 +8,10 @@
  *
  * Thread: a client and its watches may be used from any thread; callbacks come on the client's own
  * thread, one at a time.  Owns: what `_new` and `_open` return, until `_free`; a response belongs
- * to whoever got it from kstatus_watch_next or kstatus_get and goes back with its free call.
- * Borrows: every argument, for the call only. Limits: a message of at most 64 MiB; a watch holds
- * one response that was not taken yet, the rest waits at the server (which merges updates of one
- * object and counts them).
+ * to whoever got it from kstatus_watch_next, kstatus_get or kstatus_wait and goes back with its
+ * free call. Borrows: every argument, for the call only. Limits: a message of at most 64 MiB; a
+ * watch holds one response that was not taken yet, the rest waits at the server (which merges
+ * updates of one object and counts them).
  *
  * Connections are not encrypted: use loopback, a Unix socket, or a network that you trust.
  * http_proxy is not asked: it is for the web.
@@ -103,6 +103,12 @@ KSTATUS_API void kstatus_watch_free(struct kstatus_watch *watch);
 KSTATUS_API int kstatus_get(struct kstatus_client *client, const Kstatus__V1__GetRequest *request,
                             int64_t timeout_ms, Kstatus__V1__GetResponse **out,
                             struct kstatus_error *error);
+/* Waits until the request's `until` is decided; blocks. KSTATUS_OK whatever the verdict: see
+ * (*out)->outcome. timeout_ms negative: for as long as it takes; else the server answers a little
+ * before. */
+KSTATUS_API int kstatus_wait(struct kstatus_client *client, const Kstatus__V1__WaitRequest *request,
+                             int64_t timeout_ms, Kstatus__V1__WaitResponse **out,
+                             struct kstatus_error *error);
 /* Whether the server says SERVING; KSTATUS_UNAVAILABLE otherwise. Blocks. */
 KSTATUS_API int kstatus_check_health(struct kstatus_client *client, int64_t timeout_ms,
                                      struct kstatus_error *error);
@@ -110,6 +116,7 @@ KSTATUS_API int kstatus_check_health(struct kstatus_client *client, int64_t time
 /* NULL is allowed. */
 KSTATUS_API void kstatus_watch_response_free(Kstatus__V1__WatchResponse *response);
 KSTATUS_API void kstatus_get_response_free(Kstatus__V1__GetResponse *response);
+KSTATUS_API void kstatus_wait_response_free(Kstatus__V1__WaitResponse *response);
 
 /* "0.1.0" */
 KSTATUS_API const char *kstatus_version(void);

@@ -20,6 +20,7 @@ struct ks_command {
 
 extern const struct ks_command ks_cmd_watch;
 extern const struct ks_command ks_cmd_get;
+extern const struct ks_command ks_cmd_wait;
 extern const struct ks_command ks_cmd_explain;
 extern const struct ks_command ks_cmd_compute;
 extern const struct ks_command ks_cmd_health;

@@ -14,7 +14,8 @@
 #include "client/cli/report.h"
 
 static const struct ks_command *const commands[] = {
-    &ks_cmd_watch, &ks_cmd_get, &ks_cmd_explain, &ks_cmd_compute, &ks_cmd_health, &ks_cmd_version,
+    &ks_cmd_watch,   &ks_cmd_get,    &ks_cmd_wait,    &ks_cmd_explain,
+    &ks_cmd_compute, &ks_cmd_health, &ks_cmd_version,
 };
 
 static const struct ks_command *command_find(const char *name)
@@ -43,11 +44,12 @@ static int print_help(FILE *to, int code)
                 "  -h, --help         show this\n"
                 "\n"
                 "Exit status: 0 done; 1 the answer is bad, as when an object is Failed (watch\n"
-                "never says so); 2 wrong command line or request; 4 kstatusd cannot be reached,\n"
-                "or the stream was lost.\n"
+                "never says so); 2 wrong command line or request; 3 what was waited for did\n"
+                "not come in time; 4 kstatusd cannot be reached, or the stream was lost.\n"
                 "\n"
                 "  kstatus watch -n shop deploy/web sts/db job/migrate\n"
                 "  kstatus get -n shop pods -l app=web\n"
+                "  kstatus wait -n shop deploy/web --timeout 2m --fail-fast\n"
                 "  kstatus explain -n shop deploy/web\n"
                 "  kubectl get deploy -A -o json | kstatus compute -f -\n");
     return fflush(to) == 0 ? code : KS_EXIT_BAD;

@@ -95,6 +95,60 @@ static ks_rc take_timeout(struct ks_options *o, const char *value, struct ks_err
     return ks_duration_parse(value, &o->timeout_ms, err);
 }
 
+static ks_rc take_goal(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    if (strcmp(value, "current") == 0)
+        o->wait_goal = KS_WAIT_FOR_CURRENT;
+    else if (strcmp(value, "not-found") == 0)
+        o->wait_goal = KS_WAIT_FOR_NOT_FOUND;
+    else if (strcmp(value, "terminal") == 0)
+        o->wait_goal = KS_WAIT_FOR_TERMINAL;
+    else
+        return ks_fail(err, KS_RC_INVALID, "'%s' is none of current, not-found, terminal", value);
+    return KS_RC_OK;
+}
+
+static ks_rc take_fail_fast(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    (void)value; /* none */
+    (void)err;   /* cannot fail */
+    o->fail_fast = true;
+    return KS_RC_OK;
+}
+
+static ks_rc take_stable_for(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    return ks_duration_parse(value, &o->stable_ms, err);
+}
+
+static ks_rc take_min_basis(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    static const struct {
+        const char *name;
+        ks_basis basis;
+    } names[] = {{"rule", KS_BASIS_KIND_RULE},
+                 {"condition", KS_BASIS_STANDARD_CONDITION},
+                 {"generation", KS_BASIS_GENERATION_ONLY},
+                 {"assumed", KS_BASIS_ASSUMED}};
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(names); i++) {
+        if (strcmp(value, names[i].name) != 0)
+            continue;
+        o->min_basis = names[i].basis;
+        return KS_RC_OK;
+    }
+    return ks_fail(err, KS_RC_INVALID, "'%s' is none of rule, condition, generation, assumed",
+                   value);
+}
+
+static ks_rc take_applied(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    (void)value; /* none */
+    (void)err;   /* cannot fail */
+    o->is_applied = true;
+    return KS_RC_OK;
+}
+
 static ks_rc take_profile(struct ks_options *o, const char *value, struct ks_error *err)
 {
     if (!ks_profile_parse(ks_str_from(value), &o->profile))
@@ -161,6 +215,11 @@ static const struct option_row rows[] = {
     {"explain", 0, false, KS_OPTION_COMPUTE, take_explain},
     {"children", 0, false, KS_OPTION_COMPUTE, take_children},
     {"now", 0, true, KS_OPTION_COMPUTE, take_now},
+    {"for", 0, true, KS_OPTION_WAIT, take_goal},
+    {"fail-fast", 0, false, KS_OPTION_WAIT, take_fail_fast},
+    {"stable-for", 0, true, KS_OPTION_WAIT, take_stable_for},
+    {"min-basis", 0, true, KS_OPTION_WAIT, take_min_basis},
+    {"applied", 0, false, KS_OPTION_WAIT, take_applied},
     {"help", 'h', false, EVERYWHERE, take_help},
 };
 
@@ -237,7 +296,11 @@ ks_rc ks_options_parse(int argc, char **argv, unsigned allowed, const char *serv
                        struct ks_options *out, struct ks_error *err)
 {
     struct ks_options o = {
-        .server = server ? server : KS_DEFAULT_SERVER, .for_ms = -1, .timeout_ms = -1};
+        .server = server ? server : KS_DEFAULT_SERVER,
+        .for_ms = -1,
+        .timeout_ms = -1,
+        .wait_goal = KS_WAIT_FOR_CURRENT,
+    };
     struct grammar grammar;
     int code;
 

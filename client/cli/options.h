@@ -28,9 +28,17 @@ enum {
     KS_OPTION_TIMEOUT = 1 << 5,
     KS_OPTION_COMPUTE = 1 << 6, /* --compare, --explain, --children, --now */
     KS_OPTION_PROFILE = 1 << 7,
+    KS_OPTION_WAIT = 1 << 10, /* --for GOAL, --fail-fast, --stable-for, --min-basis, --applied */
 };
 
 typedef enum { KS_OUTPUT_TABLE, KS_OUTPUT_JSON } ks_output;
+
+/* Numbers are those of kstatus.v1.Until.Goal. */
+typedef enum {
+    KS_WAIT_FOR_CURRENT = 1,
+    KS_WAIT_FOR_NOT_FOUND = 2,
+    KS_WAIT_FOR_TERMINAL = 3,
+} ks_wait_goal;
 
 struct ks_options {
     const char *server; /* never NULL after ks_options_parse */
@@ -51,6 +59,11 @@ struct ks_options {
     bool wants_comparison;
     bool wants_explanation;
     bool wants_children;
+    ks_wait_goal wait_goal; /* KS_WAIT_FOR_CURRENT unless given */
+    bool fail_fast;
+    int64_t stable_ms;  /* 0: not given */
+    ks_basis min_basis; /* UNSPECIFIED: not given */
+    bool is_applied;    /* manifests carry what the API server answered */
     bool wants_help;
     char **args; /* what is no option, in order */
     size_t arg_count;

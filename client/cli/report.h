@@ -17,6 +17,7 @@ enum {
     KS_EXIT_OK = 0,
     KS_EXIT_BAD = 1,   /* the answer is bad: some object Failed, or the command's own list */
     KS_EXIT_USAGE = 2, /* the command line or the request is wrong */
+    KS_EXIT_TIME = 3,  /* what was waited for did not come in time */
     KS_EXIT_LOST = 4,  /* the server cannot be reached, or the stream was lost */
 };
 

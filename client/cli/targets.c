@@ -20,7 +20,7 @@
 #include "client/cli/manifest.h"
 
 #define LABEL_MAX_BYTES ((size_t)1024)
-#define STRINGS_MAX 6
+#define STRINGS_MAX 8
 
 struct item {
     Kstatus__V1__Target target; /* first: a target is its item */
@@ -341,6 +341,30 @@ static ks_rc item_set_identity(struct item *item, const struct ks_manifest_place
     return item_set(item, &item->object.namespace_, own_ns.len > 0 ? own_ns : ks_str_from(ns));
 }
 
+/* What the API server answered to an apply: this object, and no older state of it. */
+static ks_rc item_set_applied(struct item *item, const struct ks_options *o,
+                              struct ks_json_value object, struct ks_error *err)
+{
+    struct ks_str uid = ks_json_lenient_str(object, "metadata.uid", "");
+    struct ks_str version = ks_json_lenient_str(object, "metadata.resourceVersion", "");
+    int64_t generation = ks_json_lenient_int(object, "metadata.generation", 0);
+
+    if (uid.len == 0 || version.len == 0)
+        return ks_fail(err, KS_RC_INVALID,
+                       "--applied needs what the API server answered, with uid and "
+                       "resourceVersion: kubectl apply -f ... -o json | kstatus wait --applied -f "
+                       "-");
+    if (item_set(item, &item->object.uid, uid))
+        return fail_nomem(err);
+    if (o->wait_goal == KS_WAIT_FOR_NOT_FOUND)
+        return KS_RC_OK;
+    /* A status update makes a newer version too, so the generation tells more. */
+    item->object.min_generation = generation;
+    if (generation == 0 && item_set(item, &item->object.min_resource_version, version))
+        return fail_nomem(err);
+    return KS_RC_OK;
+}
+
 static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
                        struct ks_json_value object, struct ks_error *err)
 {
@@ -359,6 +383,10 @@ static ks_rc on_object(void *ctx, const struct ks_manifest_place *place,
     if (rc || label_set(item, place->kind, "/", item->object.name))
         return ks_fail(err, KS_RC_LIMIT, "%s, object %zu: its name or its kind is too long",
                        place->path, place->number);
+    if (reading->options->is_applied)
+        rc = item_set_applied(item, reading->options, object, err);
+    if (rc)
+        return ks_wrap(err, rc, "%s, object %zu", place->path, place->number);
     return targets_add(reading->targets, KS_TAKE(item), err);
 }
 
@@ -384,6 +412,8 @@ ks_rc ks_targets_init(struct ks_targets *t, const struct ks_options *options, st
     ks_rc rc = check_scope(options, err);
 
     t->count = 0;
+    if (!rc && options->is_applied && options->arg_count > 0)
+        rc = ks_fail(err, KS_RC_INVALID, "--applied goes with -f FILE alone");
     if (!rc)
         rc = add_words(t, options, err);
     if (!rc)

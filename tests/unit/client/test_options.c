@@ -33,6 +33,33 @@ static ks_rc parse(const char *line, unsigned allowed, struct ks_options *out, s
     return ks_options_parse(count, words, allowed, NULL, out, err);
 }
 
+static void a_wait_has_its_own(void **state)
+{
+    const unsigned wait = ks_cmd_wait.options;
+    struct ks_options o;
+    struct ks_error err = {0};
+
+    (void)state;
+    assert_int_equal(parse("wait deploy/web", wait, &o, &err), KS_RC_OK);
+    assert_int_equal(o.wait_goal, KS_WAIT_FOR_CURRENT);
+    assert_int_equal(o.min_basis, KS_BASIS_UNSPECIFIED);
+    assert_true(!o.fail_fast && !o.is_applied && o.stable_ms == 0 && o.timeout_ms == -1);
+    assert_int_equal(parse("wait -f x --for not-found --fail-fast --stable-for 2s --applied"
+                           " --min-basis condition --timeout 0s",
+                           wait, &o, &err),
+                     KS_RC_OK);
+    assert_int_equal(o.wait_goal, KS_WAIT_FOR_NOT_FOUND);
+    assert_int_equal(o.min_basis, KS_BASIS_STANDARD_CONDITION);
+    assert_true(o.fail_fast && o.is_applied && o.stable_ms == 2000 && o.timeout_ms == 0);
+    assert_int_equal(parse("wait x --for terminal --min-basis generation", wait, &o, &err),
+                     KS_RC_OK);
+    assert_int_equal(o.wait_goal, KS_WAIT_FOR_TERMINAL);
+    assert_int_equal(o.min_basis, KS_BASIS_GENERATION_ONLY);
+    assert_int_equal(parse("wait x --for 5m", wait, &o, &err), KS_RC_INVALID);
+    assert_string_equal(err.msg, "--for: '5m' is none of current, not-found, terminal");
+    assert_int_equal(parse("watch x --fail-fast", ks_cmd_watch.options, &o, &err), KS_RC_INVALID);
+}
+
 static void options_and_arguments_mix(void **state)
 {
     struct ks_options o;
@@ -201,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_arguments_mix),
+        cmocka_unit_test(a_wait_has_its_own),
         cmocka_unit_test(short_forms),
         cmocka_unit_test(defaults),
         cmocka_unit_test(two_dashes_end_the_options),

@@ -282,6 +282,37 @@ static void a_namespace_fills_in_and_must_agree(void **state)
     assert_non_null(strstr(err.msg, "is in namespace 'shop', and -n says 'other'"));
 }
 
+static void what_was_applied_is_meant(void **state)
+{
+    struct ks_options options = {
+        .files = {path}, .file_count = 1, .is_applied = true, .wait_goal = KS_WAIT_FOR_CURRENT};
+    struct ks_error err = {0};
+    struct ks_targets t;
+
+    (void)state;
+    file_write(
+        "{kind: Deployment, apiVersion: apps/v1, metadata: {name: web, namespace: shop, uid: u1,"
+        " generation: 3, resourceVersion: \"17\"}}\n---\n"
+        "{kind: ConfigMap, apiVersion: v1, metadata: {name: c, namespace: shop, uid: u2,"
+        " resourceVersion: \"18\"}}\n");
+    make(&t, &options);
+    assert_string_equal(object_at(&t, 0)->uid, "u1");
+    assert_int_equal(object_at(&t, 0)->min_generation, 3);
+    assert_string_equal(object_at(&t, 0)->min_resource_version, "");
+    assert_string_equal(object_at(&t, 1)->uid, "u2");
+    assert_int_equal(object_at(&t, 1)->min_generation, 0);
+    assert_string_equal(object_at(&t, 1)->min_resource_version, "18");
+    ks_targets_fini(&t);
+    options.wait_goal = KS_WAIT_FOR_NOT_FOUND; /* any state of it has to go */
+    make(&t, &options);
+    assert_string_equal(object_at(&t, 0)->uid, "u1");
+    assert_int_equal(object_at(&t, 0)->min_generation, 0);
+    ks_targets_fini(&t);
+    file_write(manifests);
+    assert_int_equal(ks_targets_init(&t, &options, &err), KS_RC_INVALID);
+    assert_non_null(strstr(err.msg, "--applied needs what the API server answered"));
+}
+
 static void manifests_that_name_nothing(void **state)
 {
     static const struct {
@@ -373,6 +404,7 @@ int main(void)
         cmocka_unit_test(manifests_name_objects),
         cmocka_unit_test(a_namespace_fills_in_and_must_agree),
         cmocka_unit_test(manifests_that_name_nothing),
+        cmocka_unit_test(what_was_applied_is_meant),
         cmocka_unit_test(a_missing_file),
         cmocka_unit_test(survives_without_memory),
     };

@@ -613,6 +613,7 @@ static void misuse_is_told(void **state)
     kstatus_client_free(NULL);
     kstatus_watch_response_free(NULL);
     kstatus_get_response_free(NULL);
+    kstatus_wait_response_free(NULL);
     assert_string_equal(kstatus_version(), KS_VERSION);
 }
 
@@ -692,6 +693,57 @@ static void get_keeps_its_time(void **state)
     assert_int_equal(pthread_create(&thread, NULL, get, &g), 0);
     assert_int_equal(pthread_join(thread, NULL), 0); /* nobody answers */
     assert_int_equal(g.code, KSTATUS_DEADLINE_EXCEEDED);
+}
+
+struct waiting {
+    struct kstatus_client *client;
+    Kstatus__V1__WaitResponse *answer;
+    struct kstatus_error error;
+    int code;
+};
+
+static void *wait_for_all(void *arg)
+{
+    struct waiting *w = arg;
+    Kstatus__V1__WaitRequest request;
+    Kstatus__V1__Until until;
+
+    kstatus__v1__wait_request__init(&request);
+    kstatus__v1__until__init(&until);
+    until.goal = KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT;
+    request.until = &until;
+    w->code = kstatus_wait(w->client, &request, STEP_MS, &w->answer, &w->error);
+    return NULL;
+}
+
+static void wait_returns_the_outcome(void **state)
+{
+    struct fixture *f = *state;
+    struct waiting w = {.client = f->client};
+    const Kstatus__V1__WaitRequest *request;
+    Kstatus__V1__WaitResponse answer;
+    Kstatus__V1__Outcome outcome;
+    struct fake_call *call;
+    pthread_t thread;
+
+    kstatus__v1__wait_response__init(&answer);
+    kstatus__v1__outcome__init(&outcome);
+    outcome.verdict = KSTATUS__V1__OUTCOME__VERDICT__VERDICT_TIMED_OUT;
+    answer.outcome = &outcome;
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_all, &w), 0);
+    call = fake_server_accept(f->server);
+    assert_string_equal(fake_call_method(call), "/kstatus.v1.StatusService/Wait");
+    request = (const Kstatus__V1__WaitRequest *)(const void *)fake_call_request(
+        call, &kstatus__v1__wait_request__descriptor);
+    assert_non_null(request);
+    assert_int_equal(request->until->goal, KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT);
+    fake_call_send(call, &answer.base);
+    fake_call_finish(call, KSTATUS_OK, "");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(w.code, KSTATUS_OK);
+    assert_int_equal(w.answer->outcome->verdict, KSTATUS__V1__OUTCOME__VERDICT__VERDICT_TIMED_OUT);
+    kstatus_wait_response_free(w.answer);
+    fake_call_free(call);
 }
 
 static void health_is_serving_or_not(void **state)
@@ -794,6 +846,7 @@ int main(void)
         WITH_SERVER(get_returns_the_answer),
         WITH_SERVER(get_without_an_answer_fails),
         WITH_SERVER(get_keeps_its_time),
+        WITH_SERVER(wait_returns_the_outcome),
         WITH_SERVER(health_is_serving_or_not),
         cmocka_unit_test(a_server_that_comes_back_is_found),
     };
