@@ -8,8 +8,8 @@
  *
  * Invariants:
  *   1. the session's sink pointer of an object is its outbox slot, made at its first update,
- * retired at on_forget, or when it is told Removed: what comes later must not overtake that in the
- * place of what waits from before;
+ * retired at on_forget, or when its targets change: what comes then must not overtake, in the place
+ * of what waits from before, a removal or what another object was told of these targets;
  *   2. the owner hears on_failed at most once, whether the session or the feed gave up, and nothing
  * after it;
  *   3. an owner may free the feed from within on_synced, on_outcome and on_failed: nothing is
@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "watcher/vigil.h"
 
 #include "bridge/encode.h"
@@ -50,29 +51,36 @@ static void add_objects(struct ks_feed *feed, int64_t by)
     (void)atomic_fetch_add_explicit(&feed->stats->objects, by, memory_order_relaxed);
 }
 
-static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
-                        struct ks_packet *packet, struct ks_error *err)
-{
-    struct ks_outbox_slot *slot = *event->sink_slot;
-
-    if (!slot) {
-        slot = ks_outbox_slot_new(feed->outbox);
-        if (!slot)
-            return ks_fail(err, KS_RC_NOMEM, "no memory to follow one more object");
-        *event->sink_slot = slot;
-        add_objects(feed, 1);
-    }
-    (void)atomic_fetch_add_explicit(&feed->stats->updates_total, 1, memory_order_relaxed);
-    ks_outbox_put(feed->outbox, slot, packet);
-    return KS_RC_OK;
-}
-
 static void retire(struct ks_feed *feed, void *slot)
 {
     if (!slot)
         return;
     ks_outbox_slot_retire(feed->outbox, slot);
     add_objects(feed, -1);
+}
+
+static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
+                        struct ks_packet *packet, struct ks_error *err)
+{
+    const struct ks_update *update = &event->update;
+    uint64_t targets = ks_hash(update->target_ids, update->target_count * sizeof(uint32_t));
+    struct ks_outbox_slot *slot = *event->sink_slot;
+
+    if (slot && ks_outbox_slot_tag(slot) != targets) {
+        retire(feed, KS_TAKE(*event->sink_slot));
+        slot = NULL;
+    }
+    if (!slot) {
+        slot = ks_outbox_slot_new(feed->outbox);
+        if (!slot)
+            return ks_fail(err, KS_RC_NOMEM, "no memory to follow one more object");
+        ks_outbox_slot_set_tag(slot, targets);
+        *event->sink_slot = slot;
+        add_objects(feed, 1);
+    }
+    (void)atomic_fetch_add_explicit(&feed->stats->updates_total, 1, memory_order_relaxed);
+    ks_outbox_put(feed->outbox, slot, packet);
+    return KS_RC_OK;
 }
 
 static ks_rc push(struct ks_feed *feed, struct ks_packet *packet, struct ks_error *err)

@@ -43,6 +43,7 @@ struct item {
 struct ks_outbox_slot {
     struct item item;
     struct ks_list all; /* in the outbox's slots, until it is freed */
+    uint64_t tag;       /* the producer's */
 };
 
 struct ks_outbox {
@@ -175,6 +176,16 @@ struct ks_outbox_slot *ks_outbox_slot_new(struct ks_outbox *o)
     o->slot_count++;
     unlock(o);
     return slot;
+}
+
+void ks_outbox_slot_set_tag(struct ks_outbox_slot *slot, uint64_t tag)
+{
+    slot->tag = tag;
+}
+
+uint64_t ks_outbox_slot_tag(const struct ks_outbox_slot *slot)
+{
+    return slot->tag;
 }
 
 /* Called with the lock held, before it is given back. Whether the caller has to ring. */

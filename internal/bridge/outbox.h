@@ -43,6 +43,9 @@ void ks_outbox_close(struct ks_outbox *o);
 
 /* Producer. A slot for one object; NULL when out of memory. */
 KS_MUST_USE struct ks_outbox_slot *ks_outbox_slot_new(struct ks_outbox *o);
+/* Producer. A number of the producer's own, kept with the slot; 0 at first. */
+void ks_outbox_slot_set_tag(struct ks_outbox_slot *slot, uint64_t tag);
+uint64_t ks_outbox_slot_tag(const struct ks_outbox_slot *slot);
 /* Producer. Takes its own reference to the packet. Never allocates, never fails. */
 void ks_outbox_put(struct ks_outbox *o, struct ks_outbox_slot *slot, struct ks_packet *packet);
 /* Producer. The object is dropped: the slot goes when its pending packet (if any) was taken. */

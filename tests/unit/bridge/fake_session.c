@@ -97,9 +97,17 @@ void ks_session_tally(const struct ks_session *s KS_UNUSED, struct ks_synced *ou
 
 void fake_update(unsigned object, const char *message)
 {
+    fake_update_of(object, 1, message);
+}
+
+void fake_update_of(unsigned object, size_t target_count, const char *message)
+{
+    static const uint32_t ids[] = {1, 2, 3, 4};
     const struct ks_event event = {
         .kind = KS_EVENT_UPDATE,
-        .update = {.message = ks_str_from(message)},
+        .update = {.message = ks_str_from(message),
+                   .target_ids = ids,
+                   .target_count = target_count},
         .sink_slot = &fake.slots[object],
     };
 

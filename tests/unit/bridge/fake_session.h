@@ -15,6 +15,8 @@ bool fake_session_is_open(void);
 /* NULL: the next session can be made; else it is refused with this message. */
 void fake_session_refuse(const char *message);
 void fake_update(unsigned object, const char *message);
+/* For so many targets: 1, 2, ... */
+void fake_update_of(unsigned object, size_t target_count, const char *message);
 void fake_forget(unsigned object);
 void fake_removed(unsigned object);
 void fake_target_change(uint32_t id);

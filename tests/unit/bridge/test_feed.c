@@ -165,6 +165,21 @@ static void nothing_overtakes_a_removal(void **state)
     fixture_fini(&f);
 }
 
+static void an_update_with_other_targets_is_not_merged(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    fake_update(0, "for one target");
+    fake_update(1, "of another object");
+    fake_update_of(0, 2, "for two");
+    fake_update_of(0, 2, "for two, again"); /* merged */
+    assert_int_equal(f.stats.objects, 2);
+    expect_waiting(&f, (const int[]){2, 2, 2}, 3);
+    fixture_fini(&f);
+}
+
 static void the_owner_may_free_it_when_synced(void **state)
 {
     struct fixture f;
@@ -386,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_wait_in_order),
         cmocka_unit_test(nothing_overtakes_a_removal),
+        cmocka_unit_test(an_update_with_other_targets_is_not_merged),
         cmocka_unit_test(a_heartbeat_tells_how_things_stand),
         cmocka_unit_test(no_heartbeat_behind_what_waits),
         cmocka_unit_test(the_owner_may_free_it_when_synced),
