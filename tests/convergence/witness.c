@@ -15,6 +15,8 @@
 #include "convergence/judge.h"
 #include "convergence/reader.h"
 
+#define REMEMBERED_MS 2000
+
 #define IS(u, name) ((u)->status == KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_##name)
 
 static void complain(struct reader *r, const Kstatus__V1__ResourceStatus *u, const char *what)
@@ -99,8 +101,10 @@ static void check_unknown(struct reader *r, const Kstatus__V1__ResourceStatus *u
         complain(r, u, "Unknown without an error");
     if (strcmp(u->reason, "NotComputable") == 0)
         check_computed(r, u, name);
+    /* What the server serves is remembered for a moment, for all streams of an identity. */
     if (strcmp(u->reason, "KindNotServed") == 0 &&
-        (!s->is_custom || r->world->crd_absent_ms[name->species] < r->opened_wall_ms))
+        (!s->is_custom ||
+         r->world->crd_absent_ms[name->species] < r->opened_wall_ms - REMEMBERED_MS))
         complain(r, u, "its kind was served all the time");
     if (strcmp(u->reason, "Unreadable") == 0)
         complain(r, u, "every object can be read");
