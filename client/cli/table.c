@@ -22,6 +22,7 @@
 
 #define MESSAGE_MIN_WIDTH 24
 #define NAME_MIN_WIDTH 12
+#define KIND_MIN_WIDTH 3
 #define GAP 2
 #define MINUTE_S ((int64_t)60)
 #define HOUR_S (60 * MINUTE_S)
@@ -269,12 +270,22 @@ static ks_rc append_status(struct table *t, ks_status status)
     return rc ? rc : ks_buf_appendf(t->out, "%*s", (int)(padding + GAP), "");
 }
 
+/* Where not all fits the kind is cut first, for names tell objects apart: "Depl.../web". */
 static ks_rc append_name(struct table *t, const struct ks_row *row)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(4096);
+    ks_text_charset charset = t->format->charset;
+    size_t needed = ks_text_width(row->name, charset) + 1;
+    size_t width = t->widths[COLUMN_NAME];
+    size_t left = width > needed ? width - needed : 0;
     ks_rc rc;
 
-    rc = ks_buf_appendf(&text, "%.*s/%.*s", KS_STR_ARGS(row->kind), KS_STR_ARGS(row->name));
+    rc = left < KIND_MIN_WIDTH ? ks_buf_append_str(&text, row->kind)
+                               : ks_text_append_cut(&text, row->kind, left, charset);
+    if (!rc)
+        rc = ks_buf_append_byte(&text, '/');
+    if (!rc)
+        rc = ks_buf_append_str(&text, row->name);
     return rc ? rc : append_cell(t, COLUMN_NAME, ks_buf_str(&text));
 }
 

@@ -422,6 +422,28 @@ class OnATerminal(Bench):
         terminal = self.terminal("deploy/evil", columns=120)  # its screen refuses what it does not know
         self.see(terminal, r"✗ Failed +Deployment/evil .*new line 漢字")
 
+    def test_the_first_cause_of_what_is_broken_in_one_line(self):
+        pull = pod("pull", ready=False)
+        pull["status"]["phase"] = "Pending"
+        pull["status"]["containerStatuses"][0]["state"] = {"waiting": {
+            "reason": "ImagePullBackOff", "message": "Back-off pulling image \"registry.invalid/shop/pull:1.0\": no such host"}}
+        self.sim.apply(*create(pull, deployment("stuck", ready=1)))
+        told = 'IMAGE_PULL_ERROR, container main: ImagePullBackOff: Back-off pulling image "registry.invalid/shop/pull:1.0"'
+        for columns, names in ((120, ["Pod/pull", "Deployment/stuck"]), (80, ["Pod/pull", "Deployment/stuck"]),
+                               (40, ["Pod/pull", "Deplo…/stuck"])):
+            with self.subTest(columns=columns):
+                terminal = self.terminal("po/pull", "deploy/stuck", columns=columns, rows=10)
+                self.see(terminal, r"(?m)^2 objects")
+                self.assertFalse(terminal.screen.above, "nothing has scrolled away")
+                heading, *rows, counts = terminal.screen.text().splitlines()
+                self.assertEqual(len(rows), 2, "each object has one line")
+                self.assertLessEqual(max(map(len, rows)), columns)
+                for row, name in zip(rows, names):
+                    self.assertRegex(row, rf"^◌ InProgress  {name} ")
+                shown = rows[0][heading.index("MESSAGE"):]
+                self.assertGreaterEqual(len(shown), 12)
+                self.assertTrue(shown.endswith("…") and told.startswith(shown[:-1]), shown)
+
     def test_an_unreachable_server_leaves_no_table(self):
         terminal = Terminal([KSTATUS, "--server", "127.0.0.1:1", "watch", "cm/x"], columns=200)
         self.addCleanup(terminal.close)

@@ -295,8 +295,8 @@ static void narrow_tables_lose_columns(void **state)
                         "4 objects: 1 Failed, 1 InProgress, 1 NotFound, 1 Current\n");
     assert_string_equal(render(f, (struct ks_table_format){.width = 44}),
                         "STATUS        KIND/NAME     MESSAGE\n"
-                        "◌ InProgress  Deployment/…  2 of 3 replicas…\n"
-                        "∅ NotFound    Widget/gadg…  NotFound\n"
+                        "◌ InProgress  Deploym…/web  2 of 3 replicas…\n"
+                        "∅ NotFound    Widg…/gadget  NotFound\n"
                         "✓ Current     Pod/a\n"
                         "✗ Failed      Pod/b         crash loop\n"
                         "4 objects: 1 Failed, 1 InProgress, 1 NotFou…\n");
