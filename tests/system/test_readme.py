@@ -54,12 +54,34 @@ def shop_objects(namespace):
             harness.config_map("settings", namespace), job, db]
 
 
+def search():
+    """What the README's sample of explain tells of, but for its Pod."""
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": "search", "namespace": "shop", "generation": 7}, "spec": {"replicas": 3},
+            "status": {"observedGeneration": 7, "replicas": 3, "readyReplicas": 2, "currentReplicas": 3, "updatedReplicas": 3}}
+
+
+def search_pod(owner_uid):
+    pod = harness.pod("search-2", ready=False, namespace="shop", app="search")
+    pod["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "search", "uid": owner_uid, "controller": True}]
+    pod["status"]["phase"] = "Pending"
+    pod["status"]["containerStatuses"][0]["state"] = {"waiting": {
+        "reason": "ImagePullBackOff", "message": 'Back-off pulling image "registry.example/search:2.1": not found'}}
+    return pod
+
+
 class Readme(unittest.TestCase):
+    maxDiff = None
+
     @classmethod
     def setUpClass(cls):
         cls.sim = harness.Kubesim()
         cls.addClassCleanup(cls.sim.__exit__, None, None, None)
         cls.sim.apply(*harness.create(*shop_objects("shop"), *shop_objects("demo")))
+        cls.sim.apply(*harness.create(search()))
+        made = json.loads(cls.sim.request("GET", "/apis/apps/v1/namespaces/shop/statefulsets/search"))
+        cls.sim.apply(*harness.create(search_pod(made["metadata"]["uid"])))
         cls.server = harness.Kstatusd(cls.sim.kubeconfig)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
         folder = tempfile.TemporaryDirectory(prefix="ks-readme-")
@@ -111,6 +133,12 @@ class Readme(unittest.TestCase):
                     self.assertTrue(done.stdout)
                     seen += 1
         self.assertGreater(seen, 5)
+
+    def test_the_sample_of_explain_is_what_it_prints(self):
+        sample = re.search(r"^```text\n(StatefulSet/search .*?)^```", (ROOT / "README.md").read_text(), re.S | re.M).group(1)
+        done = self.run_command("build/bin/kstatus explain -n shop sts/search", 50 * harness.SLOW)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.rstrip("\n"), sample.rstrip("\n"), "capture it anew")
 
     def test_the_python_snippet_is_python(self):
         for block in re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M):
