@@ -327,6 +327,19 @@ static bool take_facts(struct ks_child *c, struct ks_json_value json, struct ks_
     return !r.recheck_at_ms || wait_arm(c, json, r.recheck_at_ms);
 }
 
+/* What is to be told of it has been. (Until then it is the record's: the sink may end all.) */
+static bool part(struct ks_record *record)
+{
+    struct ks_child *c = KS_TAKE(record->user);
+    struct ks_family *f = c->family;
+
+    ks_child_free(c);
+    if (!ks_family_changed(f))
+        return false;
+    ks_family_reap(f);
+    return true;
+}
+
 bool ks_child_see(struct ks_brood *b, struct ks_record *record, struct ks_json_value json)
 {
     struct ks_json_value controller = controller_of(json);
@@ -334,7 +347,7 @@ bool ks_child_see(struct ks_brood *b, struct ks_record *record, struct ks_json_v
     struct ks_child *c = record->user;
 
     if (c && !ks_str_eq(c->family->uid, owner)) {
-        if (!ks_child_lose(record, KS_GONE_REPLACED))
+        if (!ks_child_tell_disowned(c) || !part(record))
             return false;
         c = NULL;
     }
@@ -349,21 +362,11 @@ bool ks_child_see(struct ks_brood *b, struct ks_record *record, struct ks_json_v
     return ks_family_changed(c->family) && ks_child_tell(c);
 }
 
-bool ks_child_lose(struct ks_record *record, ks_gone how)
+bool ks_child_lose(struct ks_record *record)
 {
-    struct ks_child *c = KS_TAKE(record->user);
-    struct ks_family *f;
+    struct ks_child *c = record->user;
 
-    if (!c)
-        return true;
-    f = c->family;
-    if (!ks_child_tell_gone(c, how))
-        return false;
-    ks_child_free(c);
-    if (!ks_family_changed(f))
-        return false;
-    ks_family_reap(f);
-    return true;
+    return !c || (ks_child_tell_gone(c) && part(record));
 }
 
 bool ks_family_changed(struct ks_family *f)

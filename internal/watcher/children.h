@@ -254,7 +254,7 @@ void ks_parent_explain(const struct ks_parent *p, const struct ks_family *failin
 /* child.c */
 KS_MUST_USE bool ks_child_see(struct ks_brood *b, struct ks_record *record,
                               struct ks_json_value json);
-KS_MUST_USE bool ks_child_lose(struct ks_record *record, ks_gone how);
+KS_MUST_USE bool ks_child_lose(struct ks_record *record);
 /* Its family may be without members then: see ks_family_reap. */
 void ks_child_free(struct ks_child *c);
 /* To the parent at the top, if the session knows it. */
@@ -262,7 +262,9 @@ KS_MUST_USE bool ks_family_changed(struct ks_family *f);
 
 /* tale.c: the children that the client asked to be told of (generated_depth). */
 KS_MUST_USE bool ks_child_tell(struct ks_child *c);
-KS_MUST_USE bool ks_child_tell_gone(struct ks_child *c, ks_gone how);
+KS_MUST_USE bool ks_child_tell_gone(struct ks_child *c);
+/* It is there, and is controlled by somebody else now, or by nobody. */
+KS_MUST_USE bool ks_child_tell_disowned(struct ks_child *c);
 /* The family's, and theirs: their parent has become known, or has been told. */
 KS_MUST_USE bool ks_family_tell(struct ks_family *f);
 /* It is about to go, and its children are no concern of its targets any more. */

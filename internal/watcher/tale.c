@@ -138,14 +138,6 @@ bool ks_child_tell(struct ks_child *c)
     return tell(c, p, &now);
 }
 
-bool ks_child_tell_gone(struct ks_child *c, ks_gone how KS_UNUSED)
-{
-    const struct ks_parent *p = c->tale ? teller_of(c) : NULL;
-    struct ks_shown gone = ks_shown_not_found(KS_LIT("Deleted"), KS_LIT("The object was deleted"));
-
-    return !p || tell(c, p, &gone);
-}
-
 static bool tell_members(struct ks_family *f)
 {
     KS_LIST_FOREACH(link, &f->members)
@@ -229,6 +221,32 @@ static void forget_members(struct ks_family *f)
     {
         ks_child_forget(KS_CONTAINER_OF(link, struct ks_child, in_family));
     }
+}
+
+/* Its members are no concern of the one at the top any more: it goes, or has another owner. */
+static bool let_members_go(struct ks_child *c, const struct ks_parent *p)
+{
+    if (!c->own)
+        return true;
+    if (!tell_members_removed(c->own, p))
+        return false;
+    forget_members(c->own);
+    return true;
+}
+
+bool ks_child_tell_gone(struct ks_child *c)
+{
+    const struct ks_parent *p = teller_of(c);
+    struct ks_shown gone = ks_shown_not_found(KS_LIT("Deleted"), KS_LIT("The object was deleted"));
+
+    return !p || (let_members_go(c, p) && (!c->tale || tell(c, p, &gone)));
+}
+
+bool ks_child_tell_disowned(struct ks_child *c)
+{
+    const struct ks_parent *p = teller_of(c);
+
+    return !p || (let_members_go(c, p) && tell_removed(c, p));
 }
 
 void ks_family_forget(struct ks_family *f)

@@ -238,6 +238,30 @@ static void patience_with_children_ends(void **state)
     fixture_fini(&f);
 }
 
+/* The set had been told NotFound; one watch brings it, and it waits for its Pods; another brings an
+ * older state of it. */
+static void an_older_state_does_not_tell_what_waits(void **state)
+{
+    struct ks_target targets[] = {
+        set_target, {.target_id = 2, .kind = KS_TARGET_SELECTOR, .resource = {"statefulsets", 12}}};
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_KSTATUS);
+    fixture_open(&f, targets, 2);
+    fake_synced(fake_find(SET));
+    fake_synced(fake_find("statefulsets"));
+    fixture_expect(&f, "1 LISTING\n2 LISTING\nStatefulSet demo/web NotFound NotFound [1]\n"
+                       "1 SYNCED\n2 SYNCED\nSYNCED InProgress 1\n");
+    fake_put(fake_find(SET), stateful_set("s1", 2, 1));
+    fixture_run(&f);
+    fake_put(fake_find("statefulsets"), stateful_set("s1", 1, 2));
+    fixture_expect(&f, "");
+    fake_synced(fake_find("pods@demo"));
+    fixture_expect(&f, "StatefulSet demo/web s1 InProgress<-NotFound LessReady [1,2]\n");
+    fixture_fini(&f);
+}
+
 static void strict_gives_a_failed_pod_of_the_new_revision_a_grace(void **state)
 {
     struct fixture f;
@@ -401,6 +425,35 @@ static void children_are_told_as_deep_as_asked(void **state)
     fake_gone(fake_find(SET), "demo", "web", KS_GONE_SEEN);
     fixture_expect(&f, "REMOVED Pod demo/web-1 p1 [1]\nforget Pod demo/web-1 p1\n"
                        "StatefulSet demo/web s1 NotFound<-InProgress Deleted [1]\n");
+    fixture_fini(&f);
+}
+
+static void what_is_disowned_is_removed_with_its_members(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_KSTATUS);
+    f.config.generated_depth = 2;
+    fixture_open(&f, &deployment_target, 1);
+    fake_put(fake_find(DEPLOYMENT), deployment("d1", 1));
+    fake_synced(fake_find(DEPLOYMENT));
+    fixture_run(&f);
+    fake_put(fake_find("replicasets@demo"), replica_set("web-a", "r1", 1));
+    fake_put(fake_find("replicasets@demo"), replica_set("web-b", "r2", 2));
+    fake_synced(fake_find("replicasets@demo"));
+    fake_put(fake_find("pods@demo"), member("a-0", "p1", 1, "Ready", "r1", ""));
+    fake_put(fake_find("pods@demo"), member("b-0", "p2", 1, "Ready", "r2", ""));
+    fake_synced(fake_find("pods@demo"));
+    fixture_skip(&f);
+    fake_put(fake_find("pods@demo"), member("b-0", "p2", 2, "Ready", "other", ""));
+    fixture_expect(&f, "REMOVED Pod demo/b-0 p2 [1]\nforget Pod demo/b-0 p2\n");
+    fake_gone(fake_find("pods@demo"), "demo", "b-0", KS_GONE_SEEN); /* nobody asked for it */
+    fixture_expect(&f, "");
+    fake_gone(fake_find("replicasets@demo"), "demo", "web-a", KS_GONE_SEEN);
+    fixture_expect(&f, "REMOVED Pod demo/a-0 p1 [1]\nforget Pod demo/a-0 p1\n"
+                       "ReplicaSet demo/web-a r1 NotFound<-InProgress Deleted [1]\n"
+                       "forget ReplicaSet demo/web-a r1\n");
     fixture_fini(&f);
 }
 
@@ -588,11 +641,13 @@ int main(void)
         cmocka_unit_test(informers_are_closed_when_nobody_needs_them),
         cmocka_unit_test(without_rights_the_verdict_is_the_objects_own),
         cmocka_unit_test(patience_with_children_ends),
+        cmocka_unit_test(an_older_state_does_not_tell_what_waits),
         cmocka_unit_test(strict_gives_a_failed_pod_of_the_new_revision_a_grace),
         cmocka_unit_test(strict_looks_at_the_newest_replica_set),
         cmocka_unit_test(strict_fails_a_replica_set_by_its_pods),
         cmocka_unit_test(strict_fails_a_job_by_a_pod_that_does_not_start),
         cmocka_unit_test(children_are_told_as_deep_as_asked),
+        cmocka_unit_test(what_is_disowned_is_removed_with_its_members),
         cmocka_unit_test(beyond_some_namespaces_all_are_watched_at_once),
         cmocka_unit_test(the_newest_job_decides_for_its_cron_job),
         cmocka_unit_test(causes_are_sought_in_the_pods),
