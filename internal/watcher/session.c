@@ -448,6 +448,17 @@ void ks_session_each(const struct ks_session *s,
     }
 }
 
+bool ks_session_awaits(const struct ks_session *s)
+{
+    ks_target_bits required = 0;
+
+    for (size_t i = 0; i < s->pursuit_count; i++) {
+        if (!s->pursuits[i].target.is_best_effort)
+            required |= ks_pursuit_bit(&s->pursuits[i]);
+    }
+    return ks_parents_hold(s, required);
+}
+
 const struct ks_target *ks_session_target(const struct ks_session *s, size_t index)
 {
     assert(index < s->pursuit_count);

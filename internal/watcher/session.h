@@ -100,6 +100,9 @@ void ks_session_tally(const struct ks_session *session, struct ks_synced *out);
  * touch the session. */
 void ks_session_each(const struct ks_session *session,
                      void (*fn)(void *ctx, const struct ks_event *update), void *ctx);
+/* Whether an object is there, of a target that is no best_effort, of which nothing has been shown:
+ * it waits for what it generated. */
+bool ks_session_awaits(const struct ks_session *session);
 /* By index, as in the config. */
 const struct ks_target *ks_session_target(const struct ks_session *session, size_t index);
 

@@ -15,9 +15,9 @@
  * What is decided here, and why, for the cases that are no matter of course:
  *   - An object that is older than what was asked for (min_generation, min_version) says nothing of
  * what was applied: it does not count, and if it Failed that is no reason to end.
- *   - When things are to be gone, it is those that were there when their target was first read, by
- * UID: what is created under the name later is another object. But with stable_for the names are to
- * stay free, so then newcomers are in the way too.
+ *   - When things are to be gone, it is those that were there at SYNCED, by UID: what is created
+ * under the name later is another object, if it is certain that it was not there before. But with
+ * stable_for the names are to stay free, so then newcomers are in the way too.
  *   - A kind that was served and no longer is has no objects: they are gone. One that has never
  * been served in this session may be a typing error, and proves nothing.
  *   - A Job that had ended and then is deleted (ttlSecondsAfterFinished) has done what it was for.
@@ -216,13 +216,23 @@ static bool is_absent(ks_status status)
     return status == KS_STATUS_UNSPECIFIED || status == KS_STATUS_NOT_FOUND;
 }
 
-static bool were_synced(const struct ks_until *u, uint64_t targets)
+/* Whether it is certain that all these targets had nothing where something is now. */
+static bool is_new_to(const struct ks_until *u, uint64_t targets)
 {
     for (size_t i = 0; i < u->target_count; i++) {
-        if ((targets & ((uint64_t)1 << i)) && !u->targets[i].was_synced)
+        const struct ks_until_target *t = &u->targets[i];
+        bool had_none = t->is_named ? t->was_absent : u->is_synced && t->has_baseline;
+
+        if ((targets & ((uint64_t)1 << i)) && !had_none)
             return false;
     }
     return true;
+}
+
+static void note_absent(struct ks_until *u, uint64_t targets)
+{
+    for (size_t i = 0; i < u->target_count; i++)
+        u->targets[i].was_absent |= (targets & ((uint64_t)1 << i)) != 0;
 }
 
 static uint64_t named_of(const struct ks_until *u, uint64_t targets)
@@ -242,10 +252,12 @@ void ks_until_update(struct ks_until *u, struct ks_until_object *o, const struct
 
     if (update->has_owner) /* it was generated: what was asked for is its owner */
         return;
-    if (update->status == KS_STATUS_NOT_FOUND)
+    if (update->status == KS_STATUS_NOT_FOUND) {
         targets = named_of(u, targets); /* what is gone is selected by nobody */
-    if (is_absent(o->status) && !is_absent(update->status) && were_synced(u, targets))
+        note_absent(u, targets);
+    } else if (is_absent(o->status) && is_new_to(u, targets)) {
         o->is_newcomer = true;
+    }
     place(u, o, targets, o->why);
     if (is_job(update) && has_ended(u, update) && why_old(u, o, update) == KS_UNTIL_COUNTS)
         o->was_done = true;
@@ -294,12 +306,19 @@ void ks_until_target_change(struct ks_until *u, const struct ks_target_change *c
 void ks_until_synced(struct ks_until *u, int64_t now_ms)
 {
     u->is_synced = true;
+    for (size_t i = 0; i < u->target_count; i++)
+        u->targets[i].has_baseline = u->targets[i].state == KS_TARGET_SYNCED;
     settle(u, now_ms);
 }
 
 static bool is_lost(const struct ks_until *u)
 {
     return u->has_failed || (u->is_synced && is_hopeless(u));
+}
+
+static bool has_expired(const struct ks_until *u, int64_t now_ms)
+{
+    return u->deadline_ms != NEVER && now_ms >= u->deadline_ms;
 }
 
 int64_t ks_until_wake_ms(const struct ks_until *u)
@@ -316,15 +335,19 @@ int64_t ks_until_wake_ms(const struct ks_until *u)
     return wake_ms;
 }
 
-ks_outcome_verdict ks_until_decide(struct ks_until *u, int64_t now_ms)
+ks_outcome_verdict ks_until_decide(struct ks_until *u, int64_t now_ms, bool knows_all)
 {
     if (u->verdict)
         return u->verdict;
+    if (u->held_since_ms != NEVER && !knows_all)
+        u->held_since_ms = now_ms;
     if (is_lost(u))
         u->verdict = KS_OUTCOME_FAILED;
+    else if (u->held_since_ms != NEVER && !knows_all)
+        u->verdict = has_expired(u, now_ms) ? KS_OUTCOME_TIMED_OUT : KS_OUTCOME_NONE;
     else if (u->held_since_ms != NEVER && now_ms - u->held_since_ms >= u->config.stable_for_ms)
         u->verdict = KS_OUTCOME_REACHED;
-    else if (u->deadline_ms != NEVER && now_ms >= u->deadline_ms)
+    else if (has_expired(u, now_ms))
         u->verdict = KS_OUTCOME_TIMED_OUT;
     return u->verdict;
 }

@@ -63,10 +63,12 @@ struct ks_until_target {
     struct ks_str min_version; /* of a named object: resourceVersion; empty: any */
     /* private */
     ks_target_state state; /* 0: not heard of yet */
-    bool was_synced;       /* what it brings now was not there when it was read first */
-    bool is_unserved;      /* its kind has gone, with all that was of it */
-    bool is_hopeless;      /* no answer of the cluster will mend it */
-    uint32_t lives;        /* objects that are known to belong to it */
+    bool was_synced;
+    bool has_baseline; /* it was read at SYNCED: what it selects first later was not there */
+    bool was_absent;   /* nothing was under the name: what is there later was not there */
+    bool is_unserved;  /* its kind has gone, with all that was of it */
+    bool is_hopeless;  /* no answer of the cluster will mend it */
+    uint32_t lives;    /* objects that are known to belong to it */
 };
 
 /* Kept with each object that is told of, from its first update until it is forgotten. Zero is
@@ -111,7 +113,9 @@ void ks_until_synced(struct ks_until *u, int64_t now_ms);
 
 /* The time at which to ask next, unless something is fed before; -1: never. It may be past. */
 int64_t ks_until_wake_ms(const struct ks_until *u);
-ks_outcome_verdict ks_until_decide(struct ks_until *u, int64_t now_ms);
+/* knows_all: false as long as some object is known to be there, and nothing else is known of it:
+ * then the goal is not reached, and stable_for starts anew. */
+ks_outcome_verdict ks_until_decide(struct ks_until *u, int64_t now_ms, bool knows_all);
 
 /* For the outcome: what is in the way. An object that is in no required target is not. */
 ks_until_why ks_until_object_why(const struct ks_until *u, const struct ks_until_object *o);

@@ -28,6 +28,9 @@
 
 #include "watcher/obstacles.h"
 
+/* Between looks at whether all objects that are there have been told. */
+#define AWAIT_MS 100
+
 struct record {
     void *sink_slot;
     struct ks_until_object until;
@@ -252,13 +255,16 @@ static void tell_outcome(struct ks_vigil *v, ks_outcome_verdict verdict)
 static void on_timer(struct ks_timer *timer)
 {
     struct ks_vigil *v = KS_CONTAINER_OF(timer, struct ks_vigil, timer);
-    ks_outcome_verdict verdict = ks_until_decide(&v->until, ks_loop_now_ms(v->loop));
+    bool knows_all = !ks_session_awaits(v->session);
+    ks_outcome_verdict verdict = ks_until_decide(&v->until, ks_loop_now_ms(v->loop), knows_all);
 
     v->depth++;
     if (verdict)
         tell_outcome(v, verdict);
-    else
+    else if (knows_all)
         arm(v);
+    else /* an update will come of it, unless it goes away untold */
+        ks_timer_start(&v->timer, AWAIT_MS);
     leave(v);
 }
 

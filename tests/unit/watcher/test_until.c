@@ -80,7 +80,7 @@ static void synced(struct play *p)
 
 static ks_outcome_verdict decide(struct play *p)
 {
-    return ks_until_decide(&p->u, p->now_ms);
+    return ks_until_decide(&p->u, p->now_ms, /* knows_all= */ true);
 }
 
 static void expect(struct play *p, ks_outcome_verdict verdict)
@@ -472,6 +472,58 @@ static void who_comes_later_is_another_one(void **state)
     expect(&p, KS_OUTCOME_REACHED);
 }
 
+static void a_first_answer_after_its_target_is_no_newcomer(void **state)
+{
+    struct play p;
+
+    (void)state;
+    play_start(&p, gone, 3); /* what generates others is told when those are known */
+    for (uint32_t i = 1; i <= 3; i++)
+        target(&p, i, KS_TARGET_SYNCED);
+    object(&p, 0, KS_STATUS_CURRENT);
+    object(&p, 1, KS_STATUS_NOT_FOUND);
+    object(&p, 2, KS_STATUS_CURRENT);
+    synced(&p);
+    expect(&p, KS_OUTCOME_NONE);
+    object(&p, 3, KS_STATUS_CURRENT); /* this one is */
+    object(&p, 0, KS_STATUS_NOT_FOUND);
+    expect(&p, KS_OUTCOME_NONE);
+    object(&p, 2, KS_STATUS_NOT_FOUND);
+    expect(&p, KS_OUTCOME_REACHED);
+
+    play_start(&p, gone, 3); /* a selection that could be read late only may have had all of it */
+    p.targets[0].is_best_effort = p.targets[1].is_best_effort = true;
+    ks_until_init(&p.u, &gone, p.targets, 3, p.now_ms);
+    target_cause(&p, 3, KS_TARGET_FORBIDDEN, KS_RC_DENIED);
+    synced(&p);
+    target(&p, 3, KS_TARGET_SYNCED);
+    object(&p, 2, KS_STATUS_CURRENT);
+    expect(&p, KS_OUTCOME_NONE);
+}
+
+static void what_is_not_told_yet_holds_it_up(void **state)
+{
+    struct ks_until_config config = {
+        .goal = KS_GOAL_ALL_CURRENT, .timeout_ms = 5000, .stable_for_ms = 1000};
+    struct play p;
+
+    (void)state;
+    play_start(&p, config, 1);
+    object(&p, 0, KS_STATUS_CURRENT);
+    all_read(&p);
+    p.now_ms = 2000;
+    assert_int_equal(ks_until_decide(&p.u, p.now_ms, false), KS_OUTCOME_NONE);
+    assert_int_equal(ks_until_wake_ms(&p.u), 3000);
+    p.now_ms = 3000;
+    expect(&p, KS_OUTCOME_REACHED);
+
+    play_start(&p, config, 1);
+    object(&p, 0, KS_STATUS_CURRENT);
+    all_read(&p);
+    p.now_ms = 6000;
+    assert_int_equal(ks_until_decide(&p.u, p.now_ms, false), KS_OUTCOME_TIMED_OUT);
+}
+
 static void a_kind_that_goes_takes_its_objects_with_it(void **state)
 {
     struct ks_update update;
@@ -645,6 +697,8 @@ int main(void)
         cmocka_unit_test(a_selection_of_nothing_is_no_success),
         cmocka_unit_test(the_next_life_is_waited_for),
         cmocka_unit_test(who_comes_later_is_another_one),
+        cmocka_unit_test(a_first_answer_after_its_target_is_no_newcomer),
+        cmocka_unit_test(what_is_not_told_yet_holds_it_up),
         cmocka_unit_test(a_kind_that_goes_takes_its_objects_with_it),
         cmocka_unit_test(a_job_that_had_ended_may_go),
         cmocka_unit_test(generated_objects_are_not_asked_for),

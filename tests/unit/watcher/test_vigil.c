@@ -193,6 +193,51 @@ static void a_new_life_is_followed(void **state)
     fixture_fini(&f);
 }
 
+static const char *deployment(const char *name)
+{
+    static char text[512];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"namespace\":"
+        "\"demo\",\"name\":\"%s\",\"uid\":\"%s\",\"resourceVersion\":\"7\",\"generation\":"
+        "1},\"spec\":{\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
+        "\"updatedReplicas\":2,\"availableReplicas\":0}}",
+        name, name);
+    return text;
+}
+
+/* A selection heals, and brings an object that is told only when its Pods are known. */
+static void what_waits_for_its_children_is_waited_for(void **state)
+{
+    const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
+    const struct ks_target targets[] = {target_object(1, "pods", "demo", "a"),
+                                        target_selector(2, "deployments", "demo", "")};
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fake_serve("apps", "v1", "ReplicaSet", "replicasets", true);
+    f.config.until = &until;
+    f.config.profile = KS_PROFILE_STRICT;
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("pods@demo/a"), pod("a", "u1", 1, "Running"));
+    fake_synced(fake_find("pods@demo/a"));
+    fake_state(fake_find("deployments@demo"), KS_SOURCE_DENIED, KS_RC_DENIED, "no rights");
+    fixture_run(&f);
+    fake_put(fake_find("deployments@demo"), deployment("d"));
+    fake_synced(fake_find("deployments@demo"));
+    fixture_skip(&f);
+    fixture_wait(&f, 1000);
+    fixture_wait(&f, 1000);
+    fixture_expect(&f, "");
+    fake_synced(fake_find("replicasets@demo"));
+    fake_synced(fake_find("pods@demo"));
+    fixture_wait(&f, 1000);
+    fixture_expect(&f, "Deployment demo/d d InProgress LessAvailable [2]\n");
+    fixture_fini(&f);
+}
+
 /* Everything once: lives, selections, faults, and an outcome. Each step does nothing once what it
  * speaks of is gone. */
 static void put(const char *informer, const char *json)
@@ -304,6 +349,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_confirmed_is_said),
         cmocka_unit_test(many_in_the_way_are_counted),
         cmocka_unit_test(a_new_life_is_followed),
+        cmocka_unit_test(what_waits_for_its_children_is_waited_for),
         cmocka_unit_test(any_callback_may_be_the_last),
         cmocka_unit_test(any_allocation_may_fail),
     };
