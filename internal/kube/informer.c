@@ -293,6 +293,11 @@ bool ks_informer_is_synced(const struct ks_informer *informer)
     return informer->has_synced;
 }
 
+struct ks_str ks_informer_version(const struct ks_informer *informer)
+{
+    return ks_reflector_version(informer->reflector);
+}
+
 ks_source_state ks_informer_state(const struct ks_informer *informer)
 {
     return informer->source;

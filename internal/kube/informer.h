@@ -70,6 +70,8 @@ struct ks_informer *ks_informer_free(struct ks_informer *informer,
                                      void (*on_release)(void *ctx, struct ks_record *record));
 
 bool ks_informer_is_synced(const struct ks_informer *informer);
+/* How far it has come: see ks_reflector_version. */
+struct ks_str ks_informer_version(const struct ks_informer *informer);
 ks_source_state ks_informer_state(const struct ks_informer *informer);
 size_t ks_informer_count(const struct ks_informer *informer);
 struct ks_record *ks_informer_find(const struct ks_informer *informer, struct ks_str ns,

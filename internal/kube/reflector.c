@@ -460,6 +460,11 @@ static void set_rv(struct ks_reflector *r, struct ks_str resource_version)
                            ks_buf_append_str(&r->rv_last, resource_version) == KS_RC_OK;
 }
 
+struct ks_str ks_reflector_version(const struct ks_reflector *r)
+{
+    return ks_buf_str(&r->rv_last);
+}
+
 void ks_reflector_advance(struct ks_reflector *r, struct ks_str resource_version)
 {
     if (r->state != KS_REFLECTOR_WATCHING ||

@@ -76,6 +76,8 @@ KS_MUST_USE ks_rc ks_reflector_new(struct ks_kube *kube, const struct ks_reflect
                                    struct ks_reflector **out, struct ks_error *err);
 /* Callbacks never come from within the call. Once. */
 void ks_reflector_start(struct ks_reflector *r);
+/* How far it has come: the resource version of the last sync or event; empty: not known. */
+struct ks_str ks_reflector_version(const struct ks_reflector *r);
 /* Allowed within its own callbacks (T6: the callback's caller does not touch the reflector
  * afterwards). Returns NULL; NULL is allowed. */
 struct ks_reflector *ks_reflector_free(struct ks_reflector *r);

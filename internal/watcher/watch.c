@@ -30,6 +30,8 @@
 
 #include "base/alloc.h"
 
+#include "kube/rv.h"
+
 #include "status/status.h"
 
 #include "watcher/children.h"
@@ -300,6 +302,14 @@ static bool excuse_all(struct ks_watch *w, struct ks_str reason, const struct ks
     return true;
 }
 
+/* Another watch has seen it in a state that is newer than the list. */
+static bool is_newer_than_list(const struct ks_watch *w, const struct ks_object *o)
+{
+    return o->uid.len && !o->is_gone &&
+           ks_rv_is_older(ks_informer_version(w->informer),
+                          ks_str_make(o->version.ptr, o->version.len));
+}
+
 /* The list is complete: what it does not contain is not there, unless it is one of those that could
  * not even be told apart. */
 static bool answer_named(struct ks_watch *w)
@@ -317,11 +327,12 @@ static bool answer_named(struct ks_watch *w)
 
     while ((p = next_of(s, &bits)) != NULL) {
         struct ks_object *o = p->object;
+        bool is_known = o->is_gone || is_newer_than_list(w, o);
 
         if (o->is_unreadable || ks_informer_find(w->informer, p->ns, p->target.name))
             continue;
-        /* A deletion that was told stays what it is. */
-        if (!ks_object_show(s, o, o->is_gone && o->shown ? o->shown : missing))
+        /* A deletion that was told stays what it is, and so does what was seen since. */
+        if (!ks_object_show(s, o, is_known && o->shown ? ks_object_said(o) : missing))
             return false;
     }
     return true;

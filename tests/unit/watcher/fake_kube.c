@@ -46,6 +46,7 @@ struct ks_informer {
     struct ks_informer_ops ops;
     void *ctx;
     size_t max_objects;
+    const char *version;
     struct fake_record records[RECORDS_MAX];
 };
 
@@ -515,6 +516,17 @@ void fake_bad(struct ks_informer *inf, const char *ns, const char *name, const c
     (void)ks_fail(&err, KS_RC_PARSE, "%s", message); /* passed on */
     inf->ops.on_bad_object(inf->ctx, r ? &r->record : NULL, ks_str_from(ns), ks_str_from(name),
                            &err);
+}
+
+void fake_set_version(struct ks_informer *inf, const char *version)
+{
+    assert(inf);
+    inf->version = version;
+}
+
+struct ks_str ks_informer_version(const struct ks_informer *inf)
+{
+    return ks_str_from(inf->version);
 }
 
 void fake_synced(struct ks_informer *inf)

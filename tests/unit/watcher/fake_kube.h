@@ -48,6 +48,8 @@ const char *fake_open_informers(void);
 void fake_put(struct ks_informer *informer, const char *json);
 void fake_gone(struct ks_informer *informer, const char *ns, const char *name, ks_gone how);
 void fake_bad(struct ks_informer *informer, const char *ns, const char *name, const char *message);
+/* How far it has come; a literal. Not known at first. */
+void fake_set_version(struct ks_informer *inf, const char *version);
 void fake_synced(struct ks_informer *informer);
 void fake_state(struct ks_informer *informer, ks_source_state state, ks_rc rc, const char *message);
 void fake_limit(struct ks_informer *informer);

@@ -156,6 +156,35 @@ static void a_new_life_waits_for_its_targets_own_watch(void **state)
     fixture_fini(&f);
 }
 
+/* Its name was listed before it was made, and another watch has brought it already. */
+static void an_older_list_does_not_deny_it(void **state)
+{
+    const struct ks_target targets[] = {
+        target_selector(1, "pods", "demo", ""),
+        target_object(2, "pods", "demo", "a"),
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("pods@demo"), pod("a", "u1", 33, "Running"));
+    fake_set_version(fake_find("pods@demo/a"), "32");
+    fixture_skip(&f);
+    fake_synced(fake_find("pods@demo/a"));
+    fixture_expect(&f, "2 SYNCED\n");
+    fixture_fini(&f);
+
+    fixture_init(&f);
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("pods@demo"), pod("a", "u1", 33, "Running"));
+    fake_set_version(fake_find("pods@demo/a"), "34");
+    fixture_skip(&f);
+    fake_synced(fake_find("pods@demo/a"));
+    fixture_expect(&f, "Pod demo/a u1 NotFound<-Current NotFound [1,2]\n2 SYNCED\n");
+    fixture_fini(&f);
+}
+
 static void another_watch_may_know(void **state)
 {
     const struct ks_target targets[] = {
@@ -250,6 +279,7 @@ int main(void)
         cmocka_unit_test(some_ends_leave_no_doubt),
         cmocka_unit_test(coming_back_ends_the_doubt),
         cmocka_unit_test(a_new_life_waits_for_its_targets_own_watch),
+        cmocka_unit_test(an_older_list_does_not_deny_it),
         cmocka_unit_test(another_watch_may_know),
         cmocka_unit_test(what_cannot_be_found_out_is_not_called_deleted),
         cmocka_unit_test(many_doubts_wait_their_turn),
