@@ -297,6 +297,7 @@ static ks_rc count_failed(const struct ks_parent *p, struct ks_shown *out, struc
     if (verdict.status == out->status)
         return KS_RC_OK;
     out->status = verdict.status;
+    out->basis = verdict.basis;
     rc = ks_buf_append_str(text, verdict.message);
     set_words(out, KS_LIT("PodsFailed"), ks_buf_str(text));
     return rc;

@@ -349,6 +349,14 @@ static bool is_untold(const struct ks_object *o)
     return !o->shown || (o->shown->status == KS_STATUS_NOT_FOUND && !o->is_gone);
 }
 
+/* A watch that lags behind has brought what stood under the name before: it was of its target; what
+ * stands there now need not be. */
+static void disregard_old_life(struct ks_object *o, const struct ks_sighting *seen)
+{
+    o->selected &= ~(seen->via & ~o->told);
+    o->held &= ~(seen->via & ~o->told);
+}
+
 bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_sighting *seen)
 {
     bool is_other = o->uid.len && !ks_str_eq(ks_object_uid(o), seen->uid);
@@ -359,8 +367,12 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
         return show_other_uid(s, o, seen->uid);
     if (!is_other && o->is_gone)
         return true;
+    if (is_other && is_stale(o, seen)) {
+        disregard_old_life(o, seen);
+        return true;
+    }
     if (is_stale(o, seen)) /* its state is old news, but that it belongs to a target may be new */
-        return is_other || is_untold(o) || ks_object_show(s, o, ks_object_said(o));
+        return is_untold(o) || ks_object_show(s, o, ks_object_said(o));
     if (is_other && !begin_new_life(s, o, seen))
         return false;
     ks_recheck_cancel(o);

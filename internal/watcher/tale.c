@@ -61,6 +61,7 @@ static void count_in(const struct ks_child *c, struct ks_shown *out, struct ks_v
     if (room->status == out->status)
         return;
     out->status = room->status;
+    out->basis = room->basis;
     out->reason = room->reason;
     out->message = room->message;
     out->has_condition = room->has_condition;

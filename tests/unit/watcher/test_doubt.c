@@ -156,6 +156,27 @@ static void a_new_life_waits_for_its_targets_own_watch(void **state)
     fixture_fini(&f);
 }
 
+static void an_old_life_does_not_select_the_new_one(void **state)
+{
+    const struct ks_target targets[] = {
+        target_selector(1, "pods", "demo", ""),
+        target_selector(2, "pods", "demo", "app=web"),
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("pods@demo"), pod("a", "u2", 5, "Running"));
+    fixture_skip(&f);
+    fake_put(fake_find("pods@demo?app=web"), pod("a", "u1", 2, "Running"));
+    fake_gone(fake_find("pods@demo?app=web"), "demo", "a", KS_GONE_SEEN);
+    fixture_expect(&f, "");
+    fake_put(fake_find("pods@demo"), pod("a", "u2", 6, "Terminating"));
+    fixture_expect(&f, "Pod demo/a u2 Terminating<-Current [1]\n");
+    fixture_fini(&f);
+}
+
 /* Its name was listed before it was made, and another watch has brought it already. */
 static void an_older_list_does_not_deny_it(void **state)
 {
@@ -279,6 +300,7 @@ int main(void)
         cmocka_unit_test(some_ends_leave_no_doubt),
         cmocka_unit_test(coming_back_ends_the_doubt),
         cmocka_unit_test(a_new_life_waits_for_its_targets_own_watch),
+        cmocka_unit_test(an_old_life_does_not_select_the_new_one),
         cmocka_unit_test(an_older_list_does_not_deny_it),
         cmocka_unit_test(another_watch_may_know),
         cmocka_unit_test(what_cannot_be_found_out_is_not_called_deleted),
