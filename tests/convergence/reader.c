@@ -265,6 +265,17 @@ static bool target_of(struct reader *r, uint32_t id, size_t *out)
     return false;
 }
 
+static const char *ids_text(const uint32_t *ids, size_t count)
+{
+    static char text[64];
+    size_t at = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < count && at + 12 < sizeof(text); i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u", i ? "," : "", ids[i]);
+    return text;
+}
+
 static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
 {
     struct history_name name;
@@ -272,10 +283,10 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
     r->updates++;
     r->merged += u->coalesced_count;
     r->was_merged |= u->coalesced_count > 0;
-    world_say(r->world, "reader %u update %s %s/%s uid %.8s rv %s %s %s (%s) merged %u", r->number,
-              u->object->kind, u->object->namespace_, u->object->name, u->object->uid,
-              u->resource_version, ks_status_text((ks_status)u->status), u->reason, u->message,
-              u->coalesced_count);
+    world_say(r->world, "reader %u update [%s] %s %s/%s uid %.8s rv %s %s %s (%s) merged %u",
+              r->number, ids_text(u->target_ids, u->n_target_ids), u->object->kind,
+              u->object->namespace_, u->object->name, u->object->uid, u->resource_version,
+              ks_status_text((ks_status)u->status), u->reason, u->message, u->coalesced_count);
     if (!name_of(r, u->object, &name))
         return;
     witness_update(r, u, &name);
@@ -301,7 +312,8 @@ static void on_removed(struct reader *r, const Kstatus__V1__Removed *removed)
 {
     struct history_name name;
 
-    world_say(r->world, "reader %u removed %s %s/%s uid %.8s", r->number, removed->object->kind,
+    world_say(r->world, "reader %u removed [%s] %s %s/%s uid %.8s", r->number,
+              ids_text(removed->target_ids, removed->n_target_ids), removed->object->kind,
               removed->object->namespace_, removed->object->name, removed->object->uid);
     if (!name_of(r, removed->object, &name))
         return;
