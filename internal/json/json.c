@@ -158,7 +158,7 @@ static ks_rc reserve_tokens(struct ks_json *json, size_t count, struct ks_error 
  * parents. What jsmn left in `size` is the count of children, which is smaller than any end.
  * Parents come relative to base and become indices.
  */
-static void link_tokens(jsmntok_t *tokens, size_t base, size_t count)
+static void link_tokens(jsmntok_t *tokens, size_t base, size_t count, int string_form)
 {
     for (size_t i = base + count - 1; i > base; i--) {
         jsmntok_t *token = &tokens[i];
@@ -169,7 +169,7 @@ static void link_tokens(jsmntok_t *tokens, size_t base, size_t count)
         parent = &tokens[token->parent];
         if (parent->size < end)
             parent->size = end;
-        token->size = token->type == JSMN_STRING ? (int)TEXT_UNKNOWN : end;
+        token->size = token->type == JSMN_STRING ? string_form : end;
     }
     if (tokens[base].size <= (int)base)
         tokens[base].size = (int)base + 1;
@@ -208,7 +208,7 @@ static bool tokenize(struct ks_json *json, const struct ks_json_part *range, siz
     if (jsmn_parse(&parser, json->text.ptr, range->end, tokens, expected) < 0 ||
         parser.toknext != expected)
         return false;
-    link_tokens(json->tokens, base, expected);
+    link_tokens(json->tokens, base, expected, range->has_odd_text ? TEXT_UNKNOWN : TEXT_PLAIN);
     for (; first_part < part; first_part++) {
         if (json->part_tokens[first_part] != NO_TOKEN)
             json->tokens[json->part_tokens[first_part]].size = -1 - (int)first_part;
@@ -227,6 +227,7 @@ ks_rc ks_json_parse(struct ks_json *json, struct ks_str text, struct ks_error *e
     if (rc)
         return rc;
     whole.token_count = json->scan.token_count;
+    whole.has_odd_text = json->scan.has_odd_text;
     rc = reserve_tokens(json, whole.token_count + json->scan.part_count, err);
     if (rc)
         return rc;
@@ -302,6 +303,11 @@ ks_json_type ks_json_type_of(struct ks_json_value v)
         break;
     }
     return KS_JSON_ABSENT;
+}
+
+bool ks_json_is_absent(struct ks_json_value v)
+{
+    return !token_of(v);
 }
 
 /* Index of the first token behind the subtree at index. */
@@ -384,19 +390,17 @@ static bool is_other_at_once(struct ks_str raw, struct ks_str key)
            (unsigned char)raw.ptr[0] < 0x80;
 }
 
-/* Keys are looked at again and again, so what one is like is remembered: managedFields has escaped
- * keys, so that has_plain_keys seldom holds. */
 static bool key_is(const struct ks_json *json, jsmntok_t *token, struct ks_str key)
 {
     struct ks_str raw = token_text(json, token);
 
     assert(raw.ptr); /* tokens come from a text */
+    if (token->size == TEXT_PLAIN)
+        return raw.len == key.len && !is_other_at_once(raw, key) && ks_str_eq(raw, key);
     if (is_other_at_once(raw, key))
         return false;
-    if (json->scan.has_plain_keys || token->size == TEXT_PLAIN)
-        return ks_str_eq(raw, key);
     if (token->size == TEXT_UNKNOWN && ks_json_text_is_plain(raw)) {
-        token->size = TEXT_PLAIN;
+        token->size = TEXT_PLAIN; /* keys are looked at again and again */
         return ks_str_eq(raw, key);
     }
     return ks_json_text_equals(raw, key);
@@ -453,8 +457,7 @@ static bool decode(struct ks_json *json, struct ks_str raw, struct ks_str *out)
     return true;
 }
 
-/* The decoded form of a string token; is_plain: what the scan knows of its like. */
-static bool token_string(struct ks_json *json, jsmntok_t *token, bool is_plain, struct ks_str *out)
+static bool token_string(struct ks_json *json, jsmntok_t *token, struct ks_str *out)
 {
     struct ks_str raw = token_text(json, token);
 
@@ -462,7 +465,7 @@ static bool token_string(struct ks_json *json, jsmntok_t *token, bool is_plain, 
         *out = json->decoded[token->size - TEXT_DECODED];
         return true;
     }
-    if (is_plain || token->size == TEXT_PLAIN || ks_json_text_is_plain(raw)) {
+    if (token->size == TEXT_PLAIN || ks_json_text_is_plain(raw)) {
         token->size = TEXT_PLAIN;
         *out = raw;
         return true;
@@ -477,8 +480,7 @@ bool ks_json_to_str(struct ks_json_value v, struct ks_str *out)
 {
     jsmntok_t *token = token_of(v);
 
-    return token && token->type == JSMN_STRING &&
-           token_string(v.doc, token, v.doc->scan.has_plain_text, out);
+    return token && token->type == JSMN_STRING && token_string(v.doc, token, out);
 }
 
 struct ks_str ks_json_key(struct ks_json_value member)
@@ -489,8 +491,8 @@ struct ks_str ks_json_key(struct ks_json_value member)
 
     if (!token || token->parent < 0 || json->tokens[token->parent].type != JSMN_STRING)
         return text;
-    (void)token_string(json, &json->tokens[token->parent], json->scan.has_plain_keys,
-                       &text); /* failure is remembered in out_of_memory, text stays empty */
+    /* A failure is remembered in out_of_memory; text stays empty. */
+    (void)token_string(json, &json->tokens[token->parent], &text);
     return text;
 }
 

@@ -65,10 +65,7 @@ void ks_json_trim(struct ks_json *json);
 struct ks_json_value ks_json_root(struct ks_json *json);
 
 ks_json_type ks_json_type_of(struct ks_json_value v);
-static inline bool ks_json_is_absent(struct ks_json_value v)
-{
-    return ks_json_type_of(v) == KS_JSON_ABSENT;
-}
+bool ks_json_is_absent(struct ks_json_value v);
 /* Member of a map; ABSENT when v is no map or has no such member. The key is compared after
  * unescaping. */
 struct ks_json_value ks_json_get_str(struct ks_json_value v, struct ks_str key);

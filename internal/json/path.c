@@ -12,13 +12,22 @@
 
 #include "base/str.h"
 
+static struct ks_str name_at(const char *path)
+{
+    size_t len = 0;
+
+    while (path[len] != '\0' && path[len] != '.')
+        len++;
+    return ks_str_make(path, len);
+}
+
 ks_lookup ks_json_walk(struct ks_json_value root, const char *path, struct ks_json_value *out)
 {
-    struct ks_str rest = ks_str_from(path);
     struct ks_json_value at = root;
     struct ks_str name;
 
-    while (ks_str_split(&rest, '.', &name)) {
+    for (;; path = name.ptr + name.len + 1) {
+        name = name_at(path);
         switch (ks_json_type_of(at)) {
         case KS_JSON_ABSENT:
         case KS_JSON_NULL:
@@ -33,6 +42,8 @@ ks_lookup ks_json_walk(struct ks_json_value root, const char *path, struct ks_js
         case KS_JSON_LIST:
             return KS_LOOKUP_ERROR;
         }
+        if (name.ptr[name.len] == '\0')
+            break;
     }
     if (ks_json_is_absent(at))
         return KS_LOOKUP_ABSENT;

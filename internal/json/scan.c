@@ -27,6 +27,8 @@
 
 enum state { VALUE, VALUE_OR_END, KEY, KEY_OR_END, COLON, AFTER, END };
 
+#define NO_PART SIZE_MAX
+
 struct cursor {
     struct ks_json_scan *scan;
     struct ks_str text;
@@ -36,8 +38,6 @@ struct cursor {
     size_t open_parts[KS_JSON_PART_DEPTH + 1]; /* by depth: index in scan->parts, or NO_PART */
     struct ks_error *err;
 };
-
-#define NO_PART SIZE_MAX
 
 static ks_rc malformed(const struct cursor *c, const char *expected)
 {
@@ -85,9 +85,22 @@ static ks_rc scan_escape(struct cursor *c)
     return KS_RC_OK;
 }
 
+/* Tells the innermost part in hand. */
+static void note_odd_text(struct cursor *c)
+{
+    for (size_t i = KS_JSON_PART_DEPTH; i > 0; i--) {
+        if (i < c->depth && c->open_parts[i] != NO_PART) {
+            c->scan->parts[c->open_parts[i]].has_odd_text = true;
+            return;
+        }
+    }
+    c->scan->has_odd_text = true;
+}
+
 /* at is on the first special byte of a string that is not its closing quote. */
 static ks_rc scan_odd_string(struct cursor *c)
 {
+    note_odd_text(c);
     for (;;) {
         unsigned char byte = c->at < c->text.len ? (unsigned char)c->text.ptr[c->at] : 0;
         ks_rc rc;
@@ -110,7 +123,7 @@ static ks_rc scan_odd_string(struct cursor *c)
 }
 
 /* at is on the opening quote; leaves it behind the closing one. */
-static inline ks_rc scan_string(struct cursor *c, bool *out_is_plain)
+static inline ks_rc scan_string(struct cursor *c)
 {
     ks_rc rc;
 
@@ -121,10 +134,8 @@ static inline ks_rc scan_string(struct cursor *c, bool *out_is_plain)
     c->at += ks_json_text_run(c->text.ptr + c->at, c->text.len - c->at);
     if (c->at < c->text.len && c->text.ptr[c->at] == '"') {
         c->at++;
-        *out_is_plain = true;
         return KS_RC_OK;
     }
-    *out_is_plain = false;
     return scan_odd_string(c);
 }
 
@@ -177,8 +188,11 @@ static void end_part(struct cursor *c)
     part = &scan->parts[c->open_parts[c->depth]];
     part->end = c->at + 1;
     part->token_count = scan->token_count - part->token_count + 1;
-    if (part->end - part->start < KS_JSON_PART_MIN_BYTES)
-        scan->part_count--;
+    if (part->end - part->start >= KS_JSON_PART_MIN_BYTES)
+        return;
+    scan->part_count--;
+    if (part->has_odd_text)
+        note_odd_text(c);
 }
 
 static bool may_be_part(unsigned depth)
@@ -215,17 +229,13 @@ static void close_bracket(struct cursor *c)
 
 static ks_rc scan_scalar(struct cursor *c, char first)
 {
-    bool is_plain = true;
     ks_rc rc;
 
     if (c->depth == 0)
         return malformed(c, "a map or a list");
     c->state = AFTER;
-    if (first == '"') {
-        rc = scan_string(c, &is_plain);
-        c->scan->has_plain_text &= is_plain;
-        return rc;
-    }
+    if (first == '"')
+        return scan_string(c);
     rc = count_token(c);
     if (rc)
         return rc;
@@ -251,7 +261,6 @@ static ks_rc scan_value(struct cursor *c, char first)
 
 static ks_rc scan_key(struct cursor *c, char first)
 {
-    bool is_plain = true;
     ks_rc rc;
 
     if (first == '}' && c->state == KEY_OR_END) {
@@ -260,10 +269,9 @@ static ks_rc scan_key(struct cursor *c, char first)
     }
     if (first != '"')
         return malformed(c, "a member's name");
-    rc = scan_string(c, &is_plain);
+    rc = scan_string(c);
     if (rc)
         return rc;
-    c->scan->has_plain_keys &= is_plain;
     c->state = COLON;
     if (c->at < c->text.len && c->text.ptr[c->at] == ':') { /* as good as always */
         c->state = VALUE;
@@ -310,15 +318,9 @@ static ks_rc scan_step(struct cursor *c, char first)
     return malformed(c, "the end");
 }
 
-static inline void skip_white_space(struct cursor *c)
+static bool is_white_space(char ch)
 {
-    while (c->at < c->text.len) {
-        char ch = c->text.ptr[c->at];
-
-        if (ch > ' ' || (ch != ' ' && ch != '\n' && ch != '\t' && ch != '\r'))
-            break;
-        c->at++;
-    }
+    return ch == ' ' || ch == '\n' || ch == '\t' || ch == '\r';
 }
 
 ks_rc ks_json_scan_run(struct ks_json_scan *scan, struct ks_str text, struct ks_error *err)
@@ -328,16 +330,18 @@ ks_rc ks_json_scan_run(struct ks_json_scan *scan, struct ks_str text, struct ks_
 
     scan->token_count = 0;
     scan->part_count = 0;
-    scan->has_plain_text = true;
-    scan->has_plain_keys = true;
+    scan->has_odd_text = false;
     if (text.len > scan->limits->max_bytes)
         return ks_fail(err, KS_RC_LIMIT, "JSON of %zu bytes is longer than the %zu allowed",
                        text.len, scan->limits->max_bytes);
-    for (;;) {
-        skip_white_space(&c);
-        if (c.at == text.len)
-            break;
-        rc = scan_step(&c, text.ptr[c.at]);
+    while (c.at < text.len) {
+        char first = text.ptr[c.at];
+
+        if (is_white_space(first)) {
+            c.at++;
+            continue;
+        }
+        rc = scan_step(&c, first);
         if (rc)
             return rc;
     }

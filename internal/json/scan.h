@@ -19,6 +19,7 @@ struct ks_json_part {
     size_t start;       /* of its opening bracket */
     size_t end;         /* behind its closing one */
     size_t token_count; /* the bracket pair's own and all inside */
+    bool has_odd_text;  /* an escape or a byte above 0x7f in it, the parts within it left out */
 };
 
 struct ks_json_scan {
@@ -27,9 +28,8 @@ struct ks_json_scan {
     /* Results. */
     struct ks_json_part parts[KS_JSON_PARTS_MAX]; /* by start; one may lie within another */
     size_t part_count;
-    size_t token_count;  /* exactly what jsmn will make of the text */
-    bool has_plain_text; /* no escape and no byte above 0x7f anywhere */
-    bool has_plain_keys; /* the same for keys alone */
+    size_t token_count; /* exactly what jsmn will make of the text */
+    bool has_odd_text;  /* as a part's: outside all parts */
 };
 
 /* KS_RC_PARSE or KS_RC_LIMIT. The top-level value must be a map or a list: nothing else is ever

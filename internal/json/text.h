@@ -41,21 +41,26 @@ static inline uint64_t ks_json_text_load(const char *text)
            (uint64_t)b[7] << 56;
 }
 
-/* How many bytes of a word stand before the first special one; 8 when none is. Subtracting sets the
- * top bit of a byte that was too small; a borrow may set more, but only behind such a byte. */
-static inline size_t ks_json_text_word_run(uint64_t word)
+/* The top bit of each special byte of a word, up to the first one at least; 0 when none is.
+ * Subtracting sets the top bit of a byte that was too small; a borrow may set more, but only behind
+ * such a byte. */
+static inline uint64_t ks_json_text_find(uint64_t word)
 {
     uint64_t quote = word ^ KS_JSON_TEXT_EACH('"');
     uint64_t backslash = word ^ KS_JSON_TEXT_EACH('\\');
-    uint64_t found = (word | (word - KS_JSON_TEXT_EACH(0x20)) | (quote - KS_JSON_TEXT_EACH(1)) |
-                      (backslash - KS_JSON_TEXT_EACH(1))) &
-                     KS_JSON_TEXT_EACH(0x80);
+
+    return (word | (word - KS_JSON_TEXT_EACH(0x20)) | (quote - KS_JSON_TEXT_EACH(1)) |
+            (backslash - KS_JSON_TEXT_EACH(1))) &
+           KS_JSON_TEXT_EACH(0x80);
+}
+
+/* How many bytes of the word stand before the first that was found, which must be there. Below the
+ * lowest bit set there is a low bit for each byte up to it: the multiplication sums them up in the
+ * top byte. */
+static inline size_t ks_json_text_before(uint64_t found)
+{
     uint64_t below = (found - 1) & ~found & KS_JSON_TEXT_EACH(1);
 
-    if (!found)
-        return sizeof(word);
-    /* Below the lowest bit set there is a low bit for each byte up to the special one's: the
-     * multiplication sums them up in the top byte. */
     return (size_t)((below * KS_JSON_TEXT_EACH(1)) >> 56) - 1;
 }
 
@@ -65,10 +70,10 @@ static inline size_t ks_json_text_run(const char *text, size_t len)
     size_t at = 0;
 
     for (; len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        size_t run = ks_json_text_word_run(ks_json_text_load(text + at));
+        uint64_t found = ks_json_text_find(ks_json_text_load(text + at));
 
-        if (run < sizeof(uint64_t))
-            return at + run;
+        if (found)
+            return at + ks_json_text_before(found);
     }
     while (at < len && !ks_json_text_is_special((unsigned char)text[at]))
         at++;

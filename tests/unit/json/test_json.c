@@ -462,6 +462,40 @@ static void looks_into_large_parts_later(void **state)
     assert_true(ks_str_is(ks_json_raw(ks_json_next(ks_json_get(root, "y"))), "[3]"));
 }
 
+/* In each document one member's name and text are escaped, and nothing else is. */
+static void finds_escaped_text_wherever_it_is(void **state)
+{
+#define ODD "\"\\u006b\":\"\\u0076\""
+    static const struct {
+        const char *before; /* a large text */
+        const char *behind; /* it */
+        const char *path[4];
+    } places[] = {
+        {"{" ODD ",\"l\":{\"a\":\"", "\"}}", {"k"}},
+        {"{\"s\":{" ODD "},\"l\":{\"a\":\"", "\"}}", {"s", "k"}},
+        {"{\"l\":{\"a\":\"", "\"," ODD "}}", {"l", "k"}},
+        {"{\"l\":{\"s\":{" ODD "},\"a\":\"", "\"}}", {"l", "s", "k"}},
+        {"{\"l\":{\"m\":{\"a\":\"", "\"}," ODD "}}", {"l", "k"}},
+        {"{\"l\":{\"m\":{" ODD ",\"a\":\"", "\"}}}", {"l", "m", "k"}},
+        {"{\"l\":{\"m\":{\"s\":{" ODD "},\"a\":\"", "\"}}}", {"l", "m", "s", "k"}},
+    };
+#undef ODD
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(places); i++) {
+        KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
+        struct ks_json_value v;
+
+        assert_int_equal(ks_buf_appendf(&text, "%s%0300d%s", places[i].before, 0, places[i].behind),
+                         KS_RC_OK);
+        v = parsed(text.data);
+        for (size_t k = 0; k < KS_ARRAY_LEN(places[i].path) && places[i].path[k]; k++)
+            v = ks_json_get(v, places[i].path[k]);
+        assert_text(v, "v", 1);
+        assert_true(ks_str_is(ks_json_key(v), "k"));
+    }
+}
+
 static void looks_into_more_parts_than_are_left(void **state)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(1u << 20);
@@ -639,6 +673,7 @@ int main(void)
         cmocka_unit_test(the_last_duplicate_wins),
         cmocka_unit_test(walks_siblings),
         cmocka_unit_test(looks_into_large_parts_later),
+        cmocka_unit_test(finds_escaped_text_wherever_it_is),
         cmocka_unit_test(looks_into_more_parts_than_are_left),
         cmocka_unit_test(the_zero_handle_is_absent),
         cmocka_unit_test(handles_of_a_failed_parse_are_absent),
