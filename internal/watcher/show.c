@@ -245,9 +245,10 @@ static bool show_other_uid(struct ks_session *s, struct ks_object *o, struct ks_
     return ks_object_show(s, o, &absent);
 }
 
+/* What is known of an object that is not shown was learned from another watch, too. */
 static bool is_stale(const struct ks_object *o, const struct ks_sighting *seen)
 {
-    return seen->is_shared &&
+    return (seen->is_shared || !o->shown) &&
            ks_rv_is_older(seen->version, ks_str_make(o->version.ptr, o->version.len));
 }
 

@@ -327,12 +327,15 @@ static bool answer_named(struct ks_watch *w)
 
     while ((p = next_of(s, &bits)) != NULL) {
         struct ks_object *o = p->object;
-        bool is_known = o->is_gone || is_newer_than_list(w, o);
+        bool is_newer = is_newer_than_list(w, o);
+        bool is_known = (o->is_gone || is_newer) && o->shown;
 
         if (o->is_unreadable || ks_informer_find(w->informer, p->ns, p->target.name))
             continue;
+        if (is_newer && !is_known) /* it waits for its children */
+            continue;
         /* A deletion that was told stays what it is, and so does what was seen since. */
-        if (!ks_object_show(s, o, is_known && o->shown ? ks_object_said(o) : missing))
+        if (!ks_object_show(s, o, is_known ? ks_object_said(o) : missing))
             return false;
     }
     return true;

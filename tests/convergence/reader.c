@@ -200,8 +200,8 @@ static bool is_counted(const struct reader *r, size_t at)
     for (size_t i = 0; i < at; i++) {
         const struct fact *g = &r->facts[i];
 
-        if (g->is_held && g->species == f->species && strcmp(g->ns, f->ns) == 0 &&
-            strcmp(g->name, f->name) == 0 &&
+        if (g->is_held && g->target < READER_GENERATED && g->species == f->species &&
+            strcmp(g->ns, f->ns) == 0 && strcmp(g->name, f->name) == 0 &&
             strcmp(r->targets[g->target].pin, r->targets[f->target].pin) == 0)
             return true;
     }

@@ -177,6 +177,28 @@ static void an_old_life_does_not_select_the_new_one(void **state)
     fixture_fini(&f);
 }
 
+static void an_old_life_does_not_come_back(void **state)
+{
+    const struct ks_target targets[] = {
+        target_selector(1, "pods", "demo", ""),
+        target_selector(2, "pods", "demo", "app=web"),
+    };
+    struct fixture f;
+
+    (void)state;
+    open_web(&f, (const struct ks_target[]){targets[0], targets[1]}, 2);
+    fake_put(fake_find("pods@demo"), pod("a", "u1", 1, "Running"));
+    fixture_skip(&f);
+    fake_put(fake_find("pods@demo"), pod("a", "u2", 5, "Running"));
+    fake_gone(fake_find("pods@demo"), "demo", "a", KS_GONE_SEEN);
+    fixture_expect(&f, "Pod demo/a u1 NotFound<-Current Deleted [1,2]\nforget Pod demo/a u1\n"
+                       "Pod demo/a u2 Current [1]\n"
+                       "Pod demo/a u2 NotFound<-Current Deleted [1]\nforget Pod demo/a u2\n");
+    fake_put(fake_find("pods@demo?app=web"), pod("a", "u1", 3, "Terminating"));
+    fixture_expect(&f, "");
+    fixture_fini(&f);
+}
+
 /* Its name was listed before it was made, and another watch has brought it already. */
 static void an_older_list_does_not_deny_it(void **state)
 {
@@ -301,6 +323,7 @@ int main(void)
         cmocka_unit_test(coming_back_ends_the_doubt),
         cmocka_unit_test(a_new_life_waits_for_its_targets_own_watch),
         cmocka_unit_test(an_old_life_does_not_select_the_new_one),
+        cmocka_unit_test(an_old_life_does_not_come_back),
         cmocka_unit_test(an_older_list_does_not_deny_it),
         cmocka_unit_test(another_watch_may_know),
         cmocka_unit_test(what_cannot_be_found_out_is_not_called_deleted),
