@@ -103,10 +103,11 @@ static bool is_rolled_out(const struct ks_strict *s)
            available.truth == KS_TRUTH_TRUE;
 }
 
-static void tell_extra(struct ks_strict *s, const char *reason, int64_t extra)
+/* existing > wanted; their difference may need all 64 bits. */
+static void tell_extra(struct ks_strict *s, const char *reason, int64_t existing, int64_t wanted)
 {
-    ks_strict_progress(s, reason, "%" PRId64 " Pods more than wanted are still to be removed",
-                       extra);
+    ks_strict_progress(s, reason, "%" PRIu64 " Pods more than wanted are still to be removed",
+                       (uint64_t)existing - (uint64_t)wanted);
 }
 
 static void check_scaling(struct ks_strict *s, const struct replicas *r)
@@ -122,7 +123,7 @@ static void check_scaling(struct ks_strict *s, const struct replicas *r)
         ks_strict_progress(s, "LessAvailable", "%" PRId64 " of %" PRId64 " replicas available",
                            r->available, r->wanted);
     else
-        tell_extra(s, "ExtraPods", r->existing - r->wanted);
+        tell_extra(s, "ExtraPods", r->existing, r->wanted);
 }
 
 /* While an autoscaler raises the number, the Pods that it adds are not updated yet either: that is
@@ -146,7 +147,7 @@ void ks_strict_deployment(struct ks_strict *s)
                            "%" PRId64 " of %" PRId64 " replicas updated%s", r.updated, r.wanted,
                            is_paused ? "; the rollout is paused" : "");
     else if (r.existing > r.updated)
-        tell_extra(s, is_paused ? "Paused" : "ExtraPods", r.existing - r.updated);
+        tell_extra(s, is_paused ? "Paused" : "ExtraPods", r.existing, r.updated);
     if (!ks_strict_is_bad(s))
         check_scaling(s, &r);
     if (!ks_strict_is_decided(s))
@@ -165,7 +166,7 @@ void ks_strict_replica_set(struct ks_strict *s)
         ks_strict_progress(s, "LessAvailable", "%" PRId64 " of %" PRId64 " replicas available",
                            r.available, r.wanted);
     else if (r.existing > r.wanted)
-        tell_extra(s, "ExtraPods", r.existing - r.wanted);
+        tell_extra(s, "ExtraPods", r.existing, r.wanted);
     else
         ks_strict_current(s, "", "%" PRId64 " of %" PRId64 " replicas available", r.available,
                           r.wanted);
@@ -203,7 +204,7 @@ void ks_strict_stateful_set(struct ks_strict *s)
         ks_strict_progress(s, "LessReady", "%" PRId64 " of %" PRId64 " replicas %s", have, r.wanted,
                            is_timed ? "ready for long enough" : "ready");
     else if (r.existing > r.wanted)
-        tell_extra(s, "ExtraPods", r.existing - r.wanted);
+        tell_extra(s, "ExtraPods", r.existing, r.wanted);
     else if (is_on_delete(s))
         ks_strict_current(s, "",
                           "%" PRId64 " of %" PRId64

@@ -154,6 +154,14 @@ static bool is_hindered(const struct ks_child *c, const struct ks_shown *shown)
            shown->causes[0].code < KS_CAUSE_CONTAINER_STARTING;
 }
 
+/* A failure is not as old as what hindered the Pod before. */
+static int64_t known_since(const struct ks_child *c, const struct ks_digest *now, int64_t at_ms)
+{
+    bool goes_on = c->digest.since_wall_ms && c->digest.fails == now->fails;
+
+    return goes_on ? c->digest.since_wall_ms : at_ms;
+}
+
 static bool digest_read(struct ks_child *c, struct reading *r)
 {
     const struct ks_status_kind *kind = ks_child_kind_of(c->brood->kind);
@@ -182,7 +190,7 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     if (d.fails || d.is_hindered)
         d.since_wall_ms = failed_since(r->json);
     if ((d.fails || d.is_hindered) && !d.since_wall_ms)
-        d.since_wall_ms = c->digest.since_wall_ms ? c->digest.since_wall_ms : r->at_wall_ms;
+        d.since_wall_ms = known_since(c, &d, r->at_wall_ms);
     if (d.fails || d.is_hindered || s->generated_depth > 0) {
         ks_session_decide(s, kind, r->json, &verdict, &decided, &shown);
         d.shown = ks_shown_dup(&shown);
