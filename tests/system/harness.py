@@ -252,6 +252,19 @@ def deployment(name, replicas=3, ready=3, namespace="default", generation=1):
                                        "reason": "NewReplicaSetAvailable"}]}}
 
 
+def crd(plural, group, has_status):
+    """A CustomResourceDefinition of anything; the kind is called as the plural is, less its s."""
+    version = {"name": "v1", "served": True, "storage": True,
+               "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
+    if has_status:
+        version["subresources"] = {"status": {}}
+    kind = plural.removesuffix("s").capitalize()
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"},
+            "spec": {"group": group, "scope": "Namespaced", "versions": [version],
+                     "names": {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": kind + "List"}}}
+
+
 class Bench(unittest.TestCase):
     """A test case with a kubesim and a kstatusd of its own class."""
 

@@ -3,26 +3,17 @@
 
 import unittest
 
-from harness import Bench, config_map, create, patch_status, pod
+from harness import Bench, config_map, crd, create, patch_status, pod
 from stream import Watch, object_target, pb, selector_target, status_name
 
 STRICT = pb.WatchOptions(profile="strict")
+GROUP = "strict.example.dev"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LIMIT_S = 20
 
 
-def definition(plural, kind, status):
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.strict.example.dev"},
-            "spec": {"group": "strict.example.dev", "scope": "Namespaced",
-                     "names": {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": kind + "List"},
-                     "versions": [{"name": "v1", "served": True, "storage": True,
-                                   "schema": {"openAPIV3Schema": {"type": "object"}},
-                                   "subresources": {"status": {}} if status else {}}]}}
-
-
 def custom(kind, name):
-    return {"apiVersion": "strict.example.dev/v1", "kind": kind, "metadata": {"name": name, "namespace": "default"}}
+    return {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": name, "namespace": "default"}}
 
 
 def crd_requests(sim):
@@ -43,7 +34,7 @@ class CustomResources(Bench):
 
     def test_a_declared_status_is_waited_for(self):
         pump = custom("Pump", "main")
-        self.sim.apply(*create(definition("pumps", "Pump", status=True), pump))
+        self.sim.apply(*create(crd("pumps", GROUP, True), pump))
         stream = self.watch(object_target(1, "pumps", "main", "default"))
         stream.wait_status("main", "IN_PROGRESS", LIMIT_S, reason="NotYetObserved")
         stream.wait_synced(LIMIT_S)
@@ -52,14 +43,14 @@ class CustomResources(Bench):
         self.assertEqual(["IN_PROGRESS", "CURRENT"], told(stream))
 
     def test_no_status_is_waited_for_where_none_is_declared(self):
-        self.sim.apply(*create(definition("bolts", "Bolt", status=False), custom("Bolt", "main")))
+        self.sim.apply(*create(crd("bolts", GROUP, False), custom("Bolt", "main")))
         stream = self.watch(object_target(1, "bolts", "main", "default"))
         first = stream.wait_status("main", "CURRENT", LIMIT_S)
         self.assertEqual(pb.STATUS_BASIS_ASSUMED, first.basis)
         self.assertEqual(["CURRENT"], told(stream))  # not InProgress for a moment
 
     def test_profile_kstatus_does_not_ask(self):
-        self.sim.apply(*create(definition("nuts", "Nut", status=True), custom("Nut", "main")))
+        self.sim.apply(*create(crd("nuts", GROUP, True), custom("Nut", "main")))
         before = len(crd_requests(self.sim))
         stream = Watch(self.server, object_target(1, "nuts", "main", "default"))
         self.addCleanup(stream.close)
@@ -69,7 +60,7 @@ class CustomResources(Bench):
     def test_siblings_tell_what_is_missing(self):
         ready = {"conditions": [{"type": "Ready", "status": "True"}]}
         pipes = [custom("Pipe", f"pipe-{i}") for i in range(3)]
-        self.sim.apply(*create(definition("pipes", "Pipe", status=True), *pipes))
+        self.sim.apply(*create(crd("pipes", GROUP, True), *pipes))
         self.sim.apply(patch_status(pipes[0], {"length": 3}), patch_status(pipes[1], ready))
         stream = self.watch(selector_target(1, "pipes", "default"))
         stream.wait_status("pipe-0", "CURRENT", LIMIT_S)
@@ -98,7 +89,7 @@ class WithoutRights(Bench):
     """The CRD may not be read: then the object alone decides, and nobody is bothered."""
 
     def test_forbidden_definitions(self):
-        self.sim.apply(*create(definition("bolts", "Bolt", status=False), custom("Bolt", "main")))
+        self.sim.apply(*create(crd("bolts", GROUP, False), custom("Bolt", "main")))
         self.sim.apply({"op": "fault", "match": {"path_prefix": CRDS, "times": 0}, "do": "status", "code": 403,
                         "message": "customresourcedefinitions is forbidden"})
         stream = Watch(self.server, object_target(1, "bolts", "main", "default"), options=STRICT)

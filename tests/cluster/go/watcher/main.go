@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The Go watcher that users have today, for tests/cluster/roll: watches Deployments and tells what it is told.
+// The Go watcher that users have today, beside ours on the same cluster: tests/cluster/go_watcher.py runs it.
 //
-//	watcher KUBECONFIG NAMESPACE WORKERS NAME...
+//	watcher KUBECONFIG WORKERS NAMESPACE/NAME/KIND/GROUP...
 //
-// A line of output is "synced", or the Unix time in nanoseconds, a Deployment's name, its status, and the generation
-// that the status is for; ended by the end of the input.
+// Watches these objects (the namespace and the group may be empty) and tells what it is told, as NDJSON: {"synced":true},
+// or an update with the time in nanoseconds, the object, its status and message, the generation that they are for, the
+// error where there is one, and how many of its generated objects have failed. Ends with its input.
 package main
 
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/polling/event"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/watcher"
 	"github.com/fluxcd/cli-utils/pkg/object"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,20 +58,62 @@ func newWatcher(config *rest.Config, workers int) (*watcher.DefaultStatusWatcher
 	return made, nil
 }
 
+func parseID(text string) (object.ObjMetadata, error) {
+	words := strings.Split(text, "/")
+	if len(words) != 4 {
+		return object.ObjMetadata{}, fmt.Errorf("%q is not NAMESPACE/NAME/KIND/GROUP", text)
+	}
+	return object.ObjMetadata{Namespace: words[0], Name: words[1],
+		GroupKind: schema.GroupKind{Kind: words[2], Group: words[3]}}, nil
+}
+
+type update struct {
+	At         int64  `json:"at,omitempty"`
+	Synced     bool   `json:"synced,omitempty"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Kind       string `json:"kind,omitempty"`
+	Group      string `json:"group,omitempty"`
+	Status     string `json:"status,omitempty"`
+	Message    string `json:"message,omitempty"`
+	Error      string `json:"error,omitempty"`
+	Generation int64  `json:"generation,omitempty"`
+	Failed     int    `json:"failed,omitempty"`
+}
+
+func describe(told *event.ResourceStatus) update {
+	made := update{At: time.Now().UnixNano(), Namespace: told.Identifier.Namespace, Name: told.Identifier.Name,
+		Kind: told.Identifier.GroupKind.Kind, Group: told.Identifier.GroupKind.Group, Status: told.Status.String(),
+		Message: told.Message}
+	if told.Error != nil {
+		made.Error = told.Error.Error()
+	}
+	if told.Resource != nil {
+		made.Generation = told.Resource.GetGeneration()
+	}
+	for _, generated := range told.GeneratedResources {
+		if generated.Status == status.FailedStatus {
+			made.Failed++
+		}
+	}
+	return made
+}
+
 func tell(events <-chan event.Event) error {
 	out := bufio.NewWriter(os.Stdout)
+	lines := json.NewEncoder(out)
 	for e := range events {
+		var made update
 		switch e.Type {
 		case event.ErrorEvent:
 			return e.Error
 		case event.SyncEvent:
-			fmt.Fprintln(out, "synced")
+			made = update{Synced: true}
 		case event.ResourceUpdateEvent:
-			generation := int64(0)
-			if e.Resource.Resource != nil {
-				generation = e.Resource.Resource.GetGeneration()
-			}
-			fmt.Fprintln(out, time.Now().UnixNano(), e.Resource.Identifier.Name, e.Resource.Status, generation)
+			made = describe(e.Resource)
+		}
+		if err := lines.Encode(made); err != nil {
+			return err
 		}
 		if len(events) == 0 {
 			if err := out.Flush(); err != nil {
@@ -79,14 +125,14 @@ func tell(events <-chan event.Event) error {
 }
 
 func run(args []string) error {
-	if len(args) < 4 {
-		return fmt.Errorf("usage: watcher KUBECONFIG NAMESPACE WORKERS NAME...")
+	if len(args) < 3 {
+		return fmt.Errorf("usage: watcher KUBECONFIG WORKERS NAMESPACE/NAME/KIND/GROUP...")
 	}
 	config, err := configure(args[0])
 	if err != nil {
 		return err
 	}
-	workers, err := strconv.Atoi(args[2])
+	workers, err := strconv.Atoi(args[1])
 	if err != nil {
 		return err
 	}
@@ -95,9 +141,12 @@ func run(args []string) error {
 		return err
 	}
 	var ids object.ObjMetadataSet
-	for _, name := range args[3:] {
-		ids = append(ids, object.ObjMetadata{Namespace: args[1], Name: name,
-			GroupKind: schema.GroupKind{Group: "apps", Kind: "Deployment"}})
+	for _, text := range args[2:] {
+		id, err := parseID(text)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
