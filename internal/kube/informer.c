@@ -98,6 +98,26 @@ static bool is_replay(const struct ks_informer *informer, const struct ks_record
     return !informer->is_syncing && ks_rv_is_older(id->resource_version, record->resource_version);
 }
 
+/* The versions that are known are of another world than those that come. */
+static void forget_versions(struct ks_informer *informer)
+{
+    struct ks_store_cursor cursor = {0};
+    struct ks_record *record;
+
+    while ((record = ks_store_next(&informer->store, &cursor)))
+        record->resource_version.len = 0;
+    if (informer->ops->on_reset)
+        informer->ops->on_reset(informer->ctx);
+}
+
+/* A list is never older than what was told before it. In one world an object's version only grows,
+ * and who follows under its name is younger still: a smaller one is of another world. */
+static bool is_of_other_world(const struct ks_informer *informer, const struct ks_record *record,
+                              const struct ks_identity *id)
+{
+    return informer->is_syncing && ks_rv_is_older(id->resource_version, record->resource_version);
+}
+
 /* Stamps the record and tells whether the object is news. */
 static bool confirm(struct ks_informer *informer, struct ks_record *record,
                     const struct ks_identity *id)
@@ -127,6 +147,8 @@ static void upsert(struct ks_informer *informer, const struct ks_identity *id,
 
     if (record && is_replay(informer, record, id))
         return;
+    if (record && is_of_other_world(informer, record, id))
+        forget_versions(informer);
     if (record && !ks_str_eq(record->uid, id->uid)) {
         drop(informer, record, KS_GONE_REPLACED);
         record = NULL;
@@ -228,6 +250,11 @@ static void on_sync_end(void *ctx)
     unpin(informer);
 }
 
+static void on_reset(void *ctx)
+{
+    forget_versions(ctx);
+}
+
 static void on_state(void *ctx, ks_source_state state, const struct ks_error *err)
 {
     struct ks_informer *informer = ctx;
@@ -238,7 +265,8 @@ static void on_state(void *ctx, ks_source_state state, const struct ks_error *er
 
 #define REFLECTOR_OPS                                                                              \
     .on_object = on_object, .on_deleted = on_deleted, .on_bad_object = on_bad_object,              \
-    .on_sync_begin = on_sync_begin, .on_sync_end = on_sync_end, .on_state = on_state
+    .on_sync_begin = on_sync_begin, .on_sync_end = on_sync_end, .on_reset = on_reset,              \
+    .on_state = on_state
 
 static const struct ks_reflector_ops ops_for_all = {REFLECTOR_OPS};
 static const struct ks_reflector_ops ops_for_names = {.wants = on_wants, REFLECTOR_OPS};

@@ -48,6 +48,10 @@ struct ks_informer_ops {
     void (*on_synced)(void *ctx);
     void (*on_state)(void *ctx, ks_source_state state, const struct ks_error *err);
     void (*on_limit)(void *ctx);
+    /* The server's state was replaced, by an older one or by another world: resource versions, and
+     * what is known to be gone, are from before and prove nothing against what comes. May be NULL;
+     * the informer is not freed in it. */
+    void (*on_reset)(void *ctx);
 };
 
 struct ks_informer_config {

@@ -16,10 +16,6 @@
  *   5. A pause comes between any two requests, but for at most two repeats in a row
  *      (reflector_policy.c), the pages of a list, and the watch that follows a sync or a probe.
  *
- * Probe: a watch from a resource version that the server has not reached is accepted and stays
- * silent, for ever when etcd was restored from a backup (k8s#107457). So, after an outage and every
- * half hour, a list of one object asks whether the server is there yet.
- *
  * Thread: the loop's.  It does not: keep objects (informer.c), send more than one request, know
  * what a status is.
  */
@@ -42,10 +38,6 @@
 #define LONG_MS 300000
 #define ABSENT_FIRST_MS 30000
 #define ABSENT_LAST_MS 300000
-#define OUTAGE_MS 60000
-#define PROBE_EVERY_MS ((int64_t)30 * 60 * 1000)
-#define PROBE_HEAD_TIMEOUT_MS 15000
-#define PROBE_TIMEOUT_MS 30000
 #define NAME_SELECTOR_ABSENT_MS ((int64_t)3600 * 1000)
 #define HEALTHY_WATCH_MS 120000
 
@@ -93,6 +85,7 @@ static void end_work(struct ks_reflector *r)
 {
     cancel_work(r);
     ks_reflector_list_end(r);
+    ks_reflector_probe_end(r);
     ks_reflector_watch_end(r);
 }
 
@@ -137,10 +130,6 @@ void ks_reflector_tell(struct ks_reflector *r, ks_source_state source, const str
 
     if (source == r->source && hash == r->told_hash)
         return;
-    if (source == KS_SOURCE_FRESH)
-        r->lost_at_ms = 0;
-    else if (r->lost_at_ms == 0)
-        r->lost_at_ms = ks_loop_now_ms(r->loop);
     r->source = source;
     r->told_hash = hash;
     r->ops->on_state(r->ctx, source, err);
@@ -176,6 +165,7 @@ void ks_reflector_on_waiting(void *ctx, const struct ks_error *err)
     struct ks_reflector *r = ctx;
 
     ks_reflector_pin(r);
+    ks_policy_severed(&r->policy);
     ks_reflector_tell(r, lost_source(r), err);
     ks_reflector_unpin(r);
 }
@@ -230,21 +220,28 @@ void ks_reflector_failure_of(struct ks_kube_failure *out, const struct ks_error 
     *out = (struct ks_kube_failure){.rc = err->rc, .retry_after_ms = -1, .error = *err};
 }
 
-ks_rc ks_reflector_send(struct ks_reflector *r, const struct ks_collection_query *query,
-                        struct ks_kube_request_config *config, struct ks_error *err)
+ks_rc ks_reflector_send_for(struct ks_reflector *r, const struct ks_collection *collection,
+                            const struct ks_collection_query *query,
+                            struct ks_kube_request_config *config, struct ks_error *err)
 {
     KS_CLEANUP(ks_buf_fini) struct ks_buf path = KS_BUF(KS_COLLECTION_PATH_MAX_BYTES);
-    struct ks_collection collection = r->collection;
-    ks_rc rc;
+    ks_rc rc = ks_collection_path(collection, query, &path, err);
 
-    if (r->policy.drops_name)
-        collection.name = (struct ks_str){0};
-    rc = ks_collection_path(&collection, query, &path, err);
     if (rc)
         return rc;
     config->path = path.data;
     config->ctx = r;
     return ks_kube_request_start(r->kube, config, &r->request, err);
+}
+
+ks_rc ks_reflector_send(struct ks_reflector *r, const struct ks_collection_query *query,
+                        struct ks_kube_request_config *config, struct ks_error *err)
+{
+    struct ks_collection collection = r->collection;
+
+    if (r->policy.drops_name)
+        collection.name = (struct ks_str){0};
+    return ks_reflector_send_for(r, &collection, query, config, err);
 }
 
 /* How a watch that ends now has served, for the backoff. */
@@ -255,60 +252,6 @@ static void settle_backoff(struct ks_reflector *r)
     if (lived_ms >= HEALTHY_WATCH_MS || (r->is_new_sync && lived_ms >= KS_WATCH_SHORT_MS))
         ks_backoff_reset(&r->backoff);
     r->is_new_sync = false;
-}
-
-static bool can_probe(const struct ks_reflector *r)
-{
-    return !r->policy.is_single && ks_rv_is_well_formed(ks_buf_str(&r->rv_last));
-}
-
-bool ks_reflector_probe_is_due(const struct ks_reflector *r)
-{
-    int64_t now_ms = ks_loop_now_ms(r->loop);
-    bool was_out =
-        r->lost_at_ms && now_ms - r->lost_at_ms > OUTAGE_MS && r->probed_at_ms <= r->lost_at_ms;
-
-    if (!can_probe(r))
-        return false;
-    return r->policy.must_probe || was_out || now_ms - r->probed_at_ms > PROBE_EVERY_MS;
-}
-
-static void probe_on_data(void *ctx, struct ks_str bytes)
-{
-    (void)ctx; /* only whether it is answered counts */
-    (void)bytes;
-}
-
-static void probe_on_end(void *ctx, const struct ks_kube_failure *failure)
-{
-    struct ks_reflector *r = ctx;
-    struct ks_plan plan;
-
-    ks_reflector_pin(r);
-    r->request = NULL;
-    if (!failure || failure->rc == KS_RC_INVALID)
-        r->probed_at_ms = ks_loop_now_ms(r->loop);
-    plan =
-        failure ? ks_policy_probe_failed(&r->policy, failure) : ks_policy_probe_passed(&r->policy);
-    ks_reflector_follow(r, plan, failure);
-    ks_reflector_unpin(r);
-}
-
-static ks_rc probe_begin(struct ks_reflector *r, struct ks_error *err)
-{
-    static const struct ks_kube_request_ops probe_ops = {
-        .on_waiting = ks_reflector_on_waiting, .on_data = probe_on_data, .on_end = probe_on_end};
-    struct ks_collection_query query = {
-        .resource_version = ks_buf_str(&r->rv_last), .is_not_older_than = true, .limit = 1};
-    struct ks_kube_request_config config = {
-        .kind = KS_KUBE_REQUEST_SHORT,
-        .head_timeout_ms = PROBE_HEAD_TIMEOUT_MS,
-        .timeout_ms = PROBE_TIMEOUT_MS,
-        .ops = &probe_ops,
-    };
-
-    ks_reflector_set_state(r, KS_REFLECTOR_PROBING);
-    return ks_reflector_send(r, &query, &config, err);
 }
 
 /* Whether the objects that are kept still belong to the resource that discovery shows. */
@@ -413,9 +356,9 @@ static ks_rc begin(struct ks_reflector *r, ks_next next, struct ks_error *err)
     case KS_NEXT_LOCATE:
         return locate_begin(r, err);
     case KS_NEXT_WATCH:
-        if (!r->policy.can_resume || (r->policy.must_probe && !can_probe(r)))
+        if (!r->policy.can_resume || (r->policy.must_probe && !ks_reflector_can_probe(r)))
             return sync_begin(r, err);
-        return ks_reflector_probe_is_due(r) ? probe_begin(r, err)
+        return ks_reflector_probe_is_due(r) ? ks_reflector_probe_begin(r, err)
                                             : ks_reflector_watch_begin(r, KS_STREAM_RESUMED, err);
     case KS_NEXT_SYNC:
         break;
@@ -474,8 +417,30 @@ void ks_reflector_advance(struct ks_reflector *r, struct ks_str resource_version
     ks_policy_advanced(&r->policy);
 }
 
-void ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_version)
+/* What other versions meant is forgotten with the position: nothing is older than what comes. */
+void ks_reflector_reset(struct ks_reflector *r)
 {
+    clear_rv(r);
+    if (r->ops->on_reset)
+        r->ops->on_reset(r->ctx);
+}
+
+void ks_reflector_went_back(struct ks_reflector *r, struct ks_str resource_version,
+                            struct ks_kube_failure *out)
+{
+    struct ks_error err;
+
+    ks_fail(&err, KS_RC_UNAVAILABLE,
+            "the API server went back to resource version %.*s from %.*s (its state was restored "
+            "or lost?): its objects are listed anew",
+            KS_STR_ARGS(resource_version), KS_STR_ARGS(ks_buf_str(&r->rv_last)));
+    ks_reflector_failure_of(out, &err);
+}
+
+bool ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_version)
+{
+    if (ks_rv_is_older(resource_version, ks_buf_str(&r->rv_last)))
+        return false;
     if (r->policy.streaming_absent_ms)
         ks_fleet_remember_absence(r->fleet, r->resource, KS_FEATURE_STREAMING_LIST,
                                   r->policy.streaming_absent_ms);
@@ -488,6 +453,7 @@ void ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_versi
     r->is_new_sync = true;
     ks_policy_synced(&r->policy);
     r->ops->on_sync_end(r->ctx);
+    return true;
 }
 
 bool ks_reflector_wants(const struct ks_reflector *r, struct ks_str ns, struct ks_str name)
@@ -582,6 +548,7 @@ static struct ks_reflector *reflector_alloc(const struct ks_reflector_config *co
         .field_selector = keep(&at, config->field_selector),
     };
     r->policy.is_single = config->name.len > 0;
+    r->policy.is_filtered = config->label_selector.len || config->field_selector.len;
     ks_buf_init(&r->rv_last, KS_RV_MAX_BYTES + 1);
     return r;
 }

@@ -57,6 +57,9 @@ struct ks_reflector_ops {
     void (*on_sync_begin)(void *ctx);
     /* The sync is complete: what it did not confirm is gone. */
     void (*on_sync_end)(void *ctx);
+    /* The server's state was replaced, by an older one or by another world: the resource versions
+     * that came before do not compare with those that come. A whole sync follows. May be NULL. */
+    void (*on_reset)(void *ctx);
     /* Called when the state changes, or its reason does. err is NULL for FRESH, and for SYNCING as
      * long as nothing has failed. */
     void (*on_state)(void *ctx, ks_source_state state, const struct ks_error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Private to internal/kube: what the files of the reflector share. reflector.c is the life cycle
- * and the only writer of `state`; reflector_list.c and reflector_watch.c are the two kinds of work;
- * reflector_policy.c decides.
+ * and the only writer of `state`; reflector_list.c, reflector_watch.c and reflector_probe.c are
+ * the kinds of work; reflector_policy.c decides.
  *
  * Thread: the loop's.
  *
@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "loop/loop.h"
+#include "json/items.h"
 #include "http/lines.h"
 #include "kube/client.h"
 #include "kube/collection_path.h"
@@ -86,16 +87,16 @@ struct ks_reflector {
     struct ks_resolve *resolve;
     struct ks_buf rv_last;
 
-    int64_t lost_at_ms; /* since when the source is not FRESH; 0: it is */
     int64_t probed_at_ms;
     int64_t absent_pause_ms;
     bool has_just_missed; /* LOCATING follows a 404, not a pause */
     bool is_new_sync;     /* a sync has completed and its watch has not ended yet */
 
-    struct ks_list_run *list;   /* LISTING */
-    struct ks_lines lines;      /* STREAMING, WATCHING */
-    struct ks_watch_feed *feed; /* while bytes are being taken in */
-    int64_t head_at_ms;         /* 0: no answer yet */
+    struct ks_list_run *list;    /* LISTING */
+    struct ks_json_items *probe; /* PROBING: its answer; NULL when that is no list */
+    struct ks_lines lines;       /* STREAMING, WATCHING */
+    struct ks_watch_feed *feed;  /* while bytes are being taken in */
+    int64_t head_at_ms;          /* 0: no answer yet */
     int64_t last_event_at_ms;
     bool had_event;
 };
@@ -125,12 +126,23 @@ void ks_reflector_tell(struct ks_reflector *r, ks_source_state source, const str
  * The owner may free r in it. */
 void ks_reflector_follow(struct ks_reflector *r, struct ks_plan plan,
                          const struct ks_kube_failure *why);
-/* The sync that on_sync_begin announced is complete at this resource version. May free. */
-void ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_version);
-bool ks_reflector_probe_is_due(const struct ks_reflector *r);
+/* The sync that on_sync_begin announced is complete at this resource version. May free. False, and
+ * nothing is done: that lies before the resume position, so the server's past was replaced;
+ * ks_reflector_went_back says so, and after ks_reflector_reset one more sync is due. */
+KS_MUST_USE bool ks_reflector_sync_done(struct ks_reflector *r, struct ks_str resource_version);
+void ks_reflector_went_back(struct ks_reflector *r, struct ks_str resource_version,
+                            struct ks_kube_failure *out);
+/* Versions from before mean nothing any more. The owner may free r in it. */
+void ks_reflector_reset(struct ks_reflector *r);
 void ks_reflector_failure_of(struct ks_kube_failure *out, const struct ks_error *err);
 KS_MUST_USE ks_rc ks_reflector_send(struct ks_reflector *r, const struct ks_collection_query *query,
                                     struct ks_kube_request_config *config, struct ks_error *err);
+/* The same for another collection than r's own. */
+KS_MUST_USE ks_rc ks_reflector_send_for(struct ks_reflector *r,
+                                        const struct ks_collection *collection,
+                                        const struct ks_collection_query *query,
+                                        struct ks_kube_request_config *config,
+                                        struct ks_error *err);
 /* For the requests' on_waiting. */
 void ks_reflector_on_waiting(void *ctx, const struct ks_error *err);
 
@@ -151,6 +163,12 @@ bool ks_reflector_wants(const struct ks_reflector *r, struct ks_str ns, struct k
 /* reflector_list.c: begin sends the first page. */
 KS_MUST_USE ks_rc ks_reflector_list_begin(struct ks_reflector *r, struct ks_error *err);
 void ks_reflector_list_end(struct ks_reflector *r);
+
+/* reflector_probe.c: begin sends the request. */
+bool ks_reflector_can_probe(const struct ks_reflector *r);
+bool ks_reflector_probe_is_due(const struct ks_reflector *r);
+KS_MUST_USE ks_rc ks_reflector_probe_begin(struct ks_reflector *r, struct ks_error *err);
+void ks_reflector_probe_end(struct ks_reflector *r);
 
 /* reflector_watch.c: begin sends the request. */
 typedef enum { KS_STREAM_INITIAL, KS_STREAM_RESUMED } ks_stream_kind;

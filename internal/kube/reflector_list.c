@@ -295,13 +295,27 @@ static ks_rc read_token(struct ks_reflector *r, struct ks_error *err)
     return KS_RC_OK;
 }
 
+/* What came could be mistaken for the past of what came before: it is told again without that. */
+static void list_anew(struct ks_reflector *r)
+{
+    struct ks_kube_failure why;
+
+    ks_reflector_went_back(r, ks_buf_str(&r->list->resource_version), &why);
+    ks_reflector_reset(r);
+    if (!ks_reflector_is_closed(r))
+        ks_reflector_follow(r, ks_policy_went_back(&r->policy), &why);
+}
+
 static void finish_list(struct ks_reflector *r)
 {
     struct ks_plan poll = {.next = KS_NEXT_SYNC, .pause = KS_PAUSE_POLL};
     struct ks_plan watch = {.next = KS_NEXT_WATCH, .pause = KS_PAUSE_NONE};
     bool is_polled;
 
-    ks_reflector_sync_done(r, ks_buf_str(&r->list->resource_version));
+    if (!ks_reflector_sync_done(r, ks_buf_str(&r->list->resource_version))) {
+        list_anew(r);
+        return;
+    }
     if (ks_reflector_is_closed(r))
         return;
     is_polled = !r->resource->can_watch || !r->policy.can_resume;

@@ -229,6 +229,7 @@ void ks_policy_synced(struct ks_policy *p)
     p->is_unpaged = false;
     p->must_list = false;
     p->must_probe = false;
+    p->was_severed = false;
     p->streaming_absent_ms = 0;
     p->repeats = 0;
     p->stream_ends = 0;
@@ -265,11 +266,21 @@ static struct ks_plan server_failed(struct ks_policy *p)
     return reaches(&p->server_errors, MAX_SERVER_ERRORS) ? sync_later() : resume_later(p);
 }
 
+/* Nobody answered, the answer broke off, or somebody answered for a server that is away. */
+static bool is_severance(const struct ks_kube_failure *failure)
+{
+    if (failure->rc == KS_RC_UNAVAILABLE)
+        return failure->http_status != 500; /* that is the server's own word */
+    return failure->rc == KS_RC_IO || failure->rc == KS_RC_TIMEOUT || failure->is_before_head;
+}
+
 struct ks_plan ks_policy_watch_failed(struct ks_policy *p, const struct ks_kube_failure *failure,
                                       int64_t lived_ms)
 {
     struct ks_plan result;
 
+    if (is_severance(failure))
+        ks_policy_severed(p);
     if (lived_ms >= KS_WATCH_SHORT_MS)
         ks_policy_watch_healthy(p);
     if (plan_for_all(p, failure, resume(p), &result))
@@ -334,11 +345,23 @@ struct ks_plan ks_policy_went_back(struct ks_policy *p)
     return history_lost(p);
 }
 
+void ks_policy_severed(struct ks_policy *p)
+{
+    p->was_severed = true;
+}
+
+struct ks_plan ks_policy_probe_behind(struct ks_policy *p)
+{
+    p->is_rv_bad = true;
+    return sync_now();
+}
+
 struct ks_plan ks_policy_probe_passed(struct ks_policy *p)
 {
     bool was_in_doubt = p->must_probe;
 
     p->must_probe = false;
+    p->was_severed = false;
     return plan(was_in_doubt ? KS_NEXT_SYNC : KS_NEXT_WATCH, KS_PAUSE_NONE, KS_TELL_NOTHING);
 }
 
@@ -346,12 +369,13 @@ struct ks_plan ks_policy_probe_failed(struct ks_policy *p, const struct ks_kube_
 {
     struct ks_plan result;
 
+    /* The probe asked for more than the selectors do: only the sync can tell what is permitted. */
+    if (failure->rc == KS_RC_DENIED && p->is_filtered)
+        return plan(KS_NEXT_SYNC, KS_PAUSE_SPREAD, KS_TELL_NOTHING);
     if (plan_for_all(p, failure, KS_NEXT_WATCH, &result))
         return result;
-    if (failure->is_rv_too_large || is_rv_refused(failure)) {
-        p->is_rv_bad = true;
-        return sync_now();
-    }
+    if (failure->is_rv_too_large || is_rv_refused(failure))
+        return ks_policy_probe_behind(p);
     if (failure->rc == KS_RC_GONE)
         return sync_now();
     /* A server that does not know the parameters cannot be probed. */

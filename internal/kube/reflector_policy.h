@@ -59,6 +59,7 @@ struct ks_policy {
     bool can_resume;      /* a resource version to resume from is known */
     bool is_sync_told_rv; /* the sync in hand was sent a resource version */
     bool is_later_page;   /* the list in hand is past its first page */
+    bool is_filtered;     /* by selectors, without which the probe asks */
 
     /* Read by the reflector. */
     bool has_synced;
@@ -66,6 +67,7 @@ struct ks_policy {
     bool is_unpaged;             /* pages expired under us: this list is one page */
     bool must_list;              /* streaming failed for this sync */
     bool must_probe;             /* before the next watch, and a sync after it */
+    bool was_severed;            /* a connection was lost: a probe before the next watch */
     bool is_doubted;             /* watches close at once: an open one alone proves nothing */
     bool drops_name;             /* the server may not take metadata.name=... */
     bool drops_match;            /* ... resourceVersionMatch */
@@ -111,7 +113,11 @@ struct ks_plan ks_policy_bad_line(struct ks_policy *p);
 /* The server is behind the resume position: its state was replaced by an older one. */
 struct ks_plan ks_policy_went_back(struct ks_policy *p);
 
+/* The server could not be reached, or lost the connection: who answers next may be another one. */
+void ks_policy_severed(struct ks_policy *p);
 struct ks_plan ks_policy_probe_passed(struct ks_policy *p);
+/* Its answer is of a version before the resume position. */
+struct ks_plan ks_policy_probe_behind(struct ks_policy *p);
 struct ks_plan ks_policy_probe_failed(struct ks_policy *p, const struct ks_kube_failure *failure);
 
 /* The plan's pause begins. */

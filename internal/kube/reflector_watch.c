@@ -183,27 +183,27 @@ static ks_rc note_event(struct ks_reflector *r)
     return ks_reflector_is_closed(r) ? KS_RC_CANCELLED : KS_RC_OK;
 }
 
+/* No server is behind a position that it has served, unless its past was replaced: by a backup,
+ * mostly. What comes after the old position would be waited for in vain. */
+static ks_rc on_reset(struct ks_reflector *r, struct ks_str resource_version)
+{
+    struct ks_kube_failure why;
+
+    ks_reflector_went_back(r, resource_version, &why);
+    ks_reflector_reset(r);
+    return ks_reflector_is_closed(r) ? KS_RC_CANCELLED : give_verdict(r, VERDICT_RESET, &why.error);
+}
+
 static ks_rc finish_streaming(struct ks_reflector *r, struct ks_str resource_version)
 {
     ks_timer_stop(&r->timer);
     ks_kube_request_synced(r->request);
     ks_reflector_set_state(r, KS_REFLECTOR_WATCHING);
-    ks_reflector_sync_done(r, resource_version);
+    if (!ks_reflector_sync_done(r, resource_version))
+        return on_reset(r, resource_version);
     if (!ks_reflector_is_closed(r))
         ks_reflector_tell(r, KS_SOURCE_FRESH, NULL);
     return ks_reflector_is_closed(r) ? KS_RC_CANCELLED : KS_RC_OK;
-}
-
-/* No server is behind a position that it has served a watch from, unless its past was replaced: by
- * a backup, mostly. What comes after the old position would be waited for in vain. */
-static ks_rc on_reset(struct ks_reflector *r, struct ks_str resource_version)
-{
-    struct ks_error err;
-
-    ks_fail(&err, KS_RC_UNAVAILABLE,
-            "the API server went back to resource version %.*s from %.*s (its state was restored?)",
-            KS_STR_ARGS(resource_version), KS_STR_ARGS(ks_buf_str(&r->rv_last)));
-    return give_verdict(r, VERDICT_RESET, &err);
 }
 
 static ks_rc on_bookmark(struct ks_reflector *r, struct ks_json_value object)

@@ -203,6 +203,8 @@ KS_MUST_USE bool ks_parent_see(struct ks_session *s, struct ks_object *first,
 KS_MUST_USE bool ks_parent_was_shown(struct ks_object *first);
 /* Its object is gone, or is no concern of the session any more. Nothing is told. */
 void ks_parent_drop(struct ks_object *first);
+/* ks_kind_reset. */
+void ks_parent_forget_version(struct ks_object *first);
 /* Its children have changed, or time has passed. */
 KS_MUST_USE bool ks_parent_reconsider(struct ks_parent *p);
 KS_MUST_USE bool ks_parents_reconsider(struct ks_nursery *n);

@@ -71,6 +71,22 @@ void ks_kind_free(struct ks_session *s, struct ks_kind *kind)
     ks_free(kind);
 }
 
+static void reset_chain(void *ctx KS_UNUSED, struct ks_str key KS_UNUSED, void *value)
+{
+    struct ks_object *first = value;
+
+    ks_parent_forget_version(first);
+    for (struct ks_object *o = first; o; o = o->sibling) {
+        o->version.len = 0;
+        o->is_gone = false;
+    }
+}
+
+void ks_kind_reset(struct ks_kind *kind)
+{
+    ks_map_foreach(kind->objects, reset_chain, NULL);
+}
+
 static size_t write_key(char *out, struct ks_str ns, struct ks_str name)
 {
     if (ns.len)

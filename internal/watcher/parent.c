@@ -410,6 +410,12 @@ static void arm(struct ks_parent *p, int64_t next_ms)
         ks_timer_start(&p->timer, left_ms > 0 ? left_ms : 0);
 }
 
+void ks_parent_forget_version(struct ks_object *first)
+{
+    if (first->parent)
+        first->parent->version.len = 0;
+}
+
 static bool is_stale(const struct ks_parent *p, const struct ks_sighting *seen)
 {
     return seen->is_shared &&

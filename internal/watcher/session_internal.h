@@ -90,7 +90,7 @@ struct ks_object {
     int64_t transition_wall_ms;
     int64_t first_seen_wall_ms; /* of the first of a name: when a watch began to hold it */
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
-    bool is_gone;     /* its UID was proven gone, and cannot come back */
+    bool is_gone;     /* its UID was proven gone, and cannot come back in this world */
     bool is_unreadable;
     bool has_carried_ready; /* counted in its kind; of the first of a name */
     char text[];
@@ -242,6 +242,9 @@ void ks_watch_begin(struct ks_watch *w);
 /* object.c */
 KS_MUST_USE struct ks_kind *ks_kind_get(struct ks_session *s, struct ks_resource *resource);
 void ks_kind_free(struct ks_session *s, struct ks_kind *kind);
+/* The API server is in another world: what a watch that has noticed it brings is not older than
+ * what is known, and what was proven gone may be back. */
+void ks_kind_reset(struct ks_kind *kind);
 /* The first object of that name; NULL when there is none. */
 struct ks_object *ks_object_find(const struct ks_kind *kind, struct ks_str ns, struct ks_str name);
 /* The object of that name and pin; made if need be. NULL: the session has failed (NOMEM, LIMIT). */

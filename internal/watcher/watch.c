@@ -450,6 +450,13 @@ static void on_limit(void *ctx)
     ks_session_leave(s);
 }
 
+static void on_reset(void *ctx)
+{
+    struct ks_watch *w = ctx;
+
+    ks_kind_reset(w->kind);
+}
+
 static const struct ks_informer_ops informer_ops = {
     .on_upsert = on_upsert,
     .on_gone = on_gone,
@@ -457,6 +464,7 @@ static const struct ks_informer_ops informer_ops = {
     .on_synced = on_synced,
     .on_state = on_state,
     .on_limit = on_limit,
+    .on_reset = on_reset,
 };
 
 /* For a pursuit's collection, without targets and without informer yet. NULL: the session has

@@ -230,7 +230,8 @@ void fake_head(struct fake_kube *f)
 {
     struct fake_request *r = fake_open(f);
 
-    r->ops->on_head(r->ctx, "application/json", NULL, 200);
+    if (r->ops->on_head)
+        r->ops->on_head(r->ctx, "application/json", NULL, 200);
 }
 
 void fake_bytes(struct fake_kube *f, struct ks_str bytes)

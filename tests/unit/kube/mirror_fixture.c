@@ -80,12 +80,18 @@ static void on_state(void *ctx, ks_source_state source, const struct ks_error *e
     note(ctx, "%s ", ks_source_state_text(source));
 }
 
+static void on_reset(void *ctx)
+{
+    note(ctx, "reset ");
+}
+
 const struct ks_reflector_ops fixture_ops = {
     .on_object = on_object,
     .on_deleted = on_deleted,
     .on_bad_object = on_bad_object,
     .on_sync_begin = on_sync_begin,
     .on_sync_end = on_sync_end,
+    .on_reset = on_reset,
     .on_state = on_state,
 };
 

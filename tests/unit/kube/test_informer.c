@@ -106,6 +106,11 @@ static void on_limit(void *ctx)
     note(ctx, "limit ");
 }
 
+static void on_reset(void *ctx)
+{
+    note(ctx, "reset ");
+}
+
 static const struct ks_informer_ops ops = {
     .on_upsert = on_upsert,
     .on_gone = on_gone,
@@ -113,6 +118,7 @@ static const struct ks_informer_ops ops = {
     .on_synced = on_synced,
     .on_state = on_state,
     .on_limit = on_limit,
+    .on_reset = on_reset,
 };
 
 static struct ks_informer_config default_config(struct watcher *w)
@@ -297,8 +303,30 @@ static void a_sync_is_the_truth_even_with_smaller_versions(void **state)
     begin_resync(w);
     fake_line(&w->f, EVENT("ADDED", "web", "3"));
     fake_line(&w->f, EVENT_UID("ADDED", "db", "2", "other"));
+    expect(w, "reset +web@3 /db +db@2 ");
+    /* The list's own version proves it once more, for what was gone before and is back now. */
     fake_line(&w->f, INITIAL_END("4"));
-    expect(w, "+web@3 /db +db@2 ");
+    expect(w, "reset stale ");
+    (void)fake_await_request(&w->f, 4000);
+    assert_false(fake_asks(&w->f, "resourceVersion="));
+    fake_head(&w->f);
+    fake_line(&w->f, EVENT("ADDED", "web", "3"));
+    fake_line(&w->f, INITIAL_END("4"));
+    expect(w, "+web@3 ~db fresh ");
+}
+
+/* Its version is higher already, so the server's word is no help: the objects' own versions are. */
+static void another_world_shows_by_its_objects(void **state)
+{
+    struct watcher *w = *state;
+
+    sync_two(w);
+    begin_resync(w);
+    fake_line(&w->f, EVENT_UID("ADDED", "web", "3", "other"));
+    expect(w, "reset /web +web@3 ");
+    fake_line(&w->f, EVENT_UID("ADDED", "db", "2", "another"));
+    fake_line(&w->f, INITIAL_END("400"));
+    expect(w, "/db +db@2 ");
 }
 
 static void unreadable_objects_stay(void **state)
@@ -396,6 +424,8 @@ static void only_wanted_names_are_kept(void **state)
     expect(w, "+web@5 synced fresh +db@11 ");
     fake_break(&w->f);
     (void)fake_await_request(&w->f, 2000);
+    assert_true(fake_asks(&w->f, "limit=1"));
+    fake_answer(&w->f, LIST("13", "", ""));
     assert_true(fake_asks(&w->f, "resourceVersion=13"));
     fake_refuse(&w->f, 410, "");
     (void)fake_await_request(&w->f, 4000);
@@ -523,6 +553,7 @@ int main(void)
         TEST(a_broken_sync_sweeps_nothing),
         TEST(a_retried_first_page_confirms_anew),
         TEST(a_sync_is_the_truth_even_with_smaller_versions),
+        TEST(another_world_shows_by_its_objects),
         TEST(unreadable_objects_stay),
         TEST(an_unnamed_object_stops_the_sweep),
         TEST(a_kind_that_goes_takes_its_objects_along),

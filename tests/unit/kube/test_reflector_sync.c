@@ -355,7 +355,21 @@ static void a_version_that_is_too_large_is_dropped_at_once(void **state)
                 "{\"kind\":\"Status\",\"message\":\"Timeout: Too large resource version: 99, "
                 "current: 7\",\"reason\":\"Timeout\",\"code\":504}");
     assert_false(fake_asks(&fx->f, "resourceVersion="));
-    /* Smaller versions are the truth now. */
+    fake_answer(&fx->f, LIST("17", "", OBJECT("web", "3")));
+    assert_true(fake_asks(&fx->f, "resourceVersion=17"));
+    fixture_expect(fx, "begin +web@3 end ");
+}
+
+static void a_list_from_the_past_is_repeated_without_memory(void **state)
+{
+    struct fixture *fx = *state;
+
+    sync_then_lose_history(fx);
+    fake_answer(&fx->f, LIST("7", "", OBJECT("web", "3")));
+    fixture_expect(fx, "begin +web@3 reset stale ");
+    assert_non_null(strstr(fx->last_error.msg, "went back to resource version 7 from 10"));
+    (void)fake_await_request(&fx->f, 4000);
+    assert_false(fake_asks(&fx->f, "resourceVersion="));
     fake_answer(&fx->f, LIST("7", "", OBJECT("web", "3")));
     assert_true(fake_asks(&fx->f, "resourceVersion=7"));
     fixture_expect(fx, "begin +web@3 end ");
@@ -579,6 +593,7 @@ int main(void)
         TEST(a_list_at_an_expired_version_is_repeated_without),
         TEST(an_item_that_is_too_large_is_named),
         TEST(a_version_that_is_too_large_is_dropped_at_once),
+        TEST(a_list_from_the_past_is_repeated_without_memory),
         TEST(a_plain_timeout_repeats_the_same_list_later),
         TEST(a_server_that_knows_no_match_is_asked_without),
         TEST(a_token_that_repeats_for_nothing_ends_the_list),

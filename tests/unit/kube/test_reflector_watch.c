@@ -13,11 +13,15 @@
 #include "mirror_fixture.h"
 #include "support/torture.h"
 
-/* After an outage of a minute the next request is a probe. */
+#define TOO_LARGE                                                                                  \
+    "{\"kind\":\"Status\",\"message\":\"Too large resource version: 10, current: 7\","             \
+    "\"reason\":\"Timeout\",\"code\":504}"
+
+/* Behind a lost connection the next request is a probe. */
 static void pass_probe(struct fixture *fx)
 {
-    if (fake_asks(&fx->f, "limit=1"))
-        fake_answer(&fx->f, LIST("10", "", ""));
+    assert_true(fake_asks(&fx->f, "limit=1"));
+    fake_answer(&fx->f, LIST("20", "", ""));
 }
 
 static void a_watch_resumes_from_the_last_event(void **state)
@@ -31,6 +35,7 @@ static void a_watch_resumes_from_the_last_event(void **state)
     fake_break(&fx->f);
     fixture_expect(fx, "+web@12 stale ");
     assert_true(fake_await_request(&fx->f, 1100) <= 1100);
+    pass_probe(fx);
     assert_true(fake_asks(&fx->f, "resourceVersion=12"));
     assert_false(fake_asks(&fx->f, "resourceVersionMatch="));
     assert_true(fake_asks(&fx->f, "allowWatchBookmarks=true"));
@@ -65,6 +70,7 @@ static void peace_after_a_loss_is_fresh(void **state)
     fixture_sync(fx);
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 2000);
+    pass_probe(fx);
     fake_head(&fx->f);
     fixture_expect(fx, "stale ");
     fake_advance(&fx->f, 1000);
@@ -93,10 +99,13 @@ static void a_bookmark_from_the_past_brings_a_new_sync(void **state)
     fixture_sync(fx);
     fake_line(&fx->f, BOOKMARK("8"));
     assert_false(fake_has_open(&fx->f));
-    fixture_expect(fx, "");
+    fixture_expect(fx, "reset ");
     (void)fake_await_request(&fx->f, 2000);
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
     assert_false(fake_asks(&fx->f, "resourceVersion="));
+    fake_head(&fx->f);
+    fake_line(&fx->f, INITIAL_END("8"));
+    fixture_expect(fx, "begin end ");
 }
 
 static void a_position_that_is_no_number_only_moves(void **state)
@@ -193,6 +202,7 @@ static void expired_history_may_be_told_by_the_status(void **state)
     fixture_sync(fx);
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 2000);
+    pass_probe(fx);
     fake_refuse(&fx->f, 410, STATUS("Gone", "410"));
     (void)fake_await_request(&fx->f, 4000);
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
@@ -202,8 +212,7 @@ static void expired_history_may_be_told_by_the_status(void **state)
 static void a_refused_position_is_given_up(void **state)
 {
     static const char *const bodies[] = {
-        "{\"kind\":\"Status\",\"message\":\"Too large resource version: 10, current: 7\","
-        "\"reason\":\"Timeout\",\"code\":504}",
+        TOO_LARGE,
         "{\"kind\":\"Status\",\"message\":\"resourceVersion: Invalid value: \\\"10\\\": odd\","
         "\"code\":500}",
     };
@@ -216,6 +225,7 @@ static void a_refused_position_is_given_up(void **state)
         fixture_sync(fx);
         fake_break(&fx->f);
         (void)fake_await_request(&fx->f, 2000);
+        pass_probe(fx);
         fake_refuse(&fx->f, i == 0 ? 504 : 500, bodies[i]);
         (void)fake_await_request(&fx->f, 4000);
         assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
@@ -275,6 +285,7 @@ static void parameters_are_taken_out_when_a_watch_is_refused(void **state)
     fixture_sync(fx);
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 2000);
+    pass_probe(fx);
     fake_refuse(&fx->f, 422, STATUS("Invalid", "422"));
     (void)fake_await_request(&fx->f, 4000);
     assert_false(fake_asks(&fx->f, "allowWatchBookmarks="));
@@ -315,31 +326,144 @@ static void watches_that_close_at_once_are_probed_and_told(void **state)
     assert_non_null(strstr(fx->log, "stale "));
 }
 
-static void a_long_outage_is_followed_by_a_probe(void **state)
+/* Brings it to the probe behind a lost connection. */
+static void lose_connection(struct fixture *fx)
 {
-    struct fixture *fx = *state;
-
     fixture_sync(fx);
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 2000);
-    fake_wait_for_endpoint(&fx->f);
-    fixture_expect(fx, "stale stale ");
-    fake_advance(&fx->f, 70000);
-    /* The watch that waited is accepted, but from where? */
-    fake_head(&fx->f);
+    fixture_expect(fx, "stale ");
     assert_true(fake_asks(&fx->f, "limit=1"));
-    fake_refuse(&fx->f, 504,
-                "{\"kind\":\"Status\",\"message\":\"Too large resource version: 10, current: 7\","
-                "\"reason\":\"Timeout\",\"code\":504}");
+    assert_true(fake_asks(&fx->f, "resourceVersion=10"));
+    assert_true(fake_asks(&fx->f, "resourceVersionMatch=NotOlderThan"));
+    assert_int_equal(fake_open(&fx->f)->pace, KS_KUBE_PACE_SINGLE);
+}
+
+static void expect_whole_sync(struct fixture *fx)
+{
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
     assert_false(fake_asks(&fx->f, "resourceVersion="));
+}
+
+static void a_server_that_lost_its_state_is_found_behind_a_lost_connection(void **state)
+{
+    struct fixture *fx = *state;
+
+    lose_connection(fx);
+    fake_refuse(&fx->f, 504, TOO_LARGE);
+    expect_whole_sync(fx);
+    fake_head(&fx->f);
+    fake_line(&fx->f, EVENT("ADDED", "web", "3"));
+    fake_line(&fx->f, INITIAL_END("7"));
+    fixture_expect(fx, "begin +web@3 reset ");
+    (void)fake_await_request(&fx->f, 2100);
+    expect_whole_sync(fx);
     fake_head(&fx->f);
     fake_line(&fx->f, EVENT("ADDED", "web", "3"));
     fake_line(&fx->f, INITIAL_END("7"));
     fixture_expect(fx, "begin +web@3 end fresh ");
     fake_break(&fx->f);
     (void)fake_await_request(&fx->f, 4000);
+    assert_true(fake_asks(&fx->f, "limit=1"));
     assert_true(fake_asks(&fx->f, "resourceVersion=7"));
+}
+
+/* Of several API servers one may only lag behind: then a consistent list is as far as we are. */
+static void a_server_that_lags_is_no_other_world(void **state)
+{
+    struct fixture *fx = *state;
+
+    lose_connection(fx);
+    fake_refuse(&fx->f, 504, TOO_LARGE);
+    expect_whole_sync(fx);
+    fake_head(&fx->f);
+    fake_line(&fx->f, EVENT("ADDED", "web", "5"));
+    fake_line(&fx->f, INITIAL_END("10"));
+    fixture_expect(fx, "begin +web@5 end fresh ");
+}
+
+static void a_probe_that_is_answered_from_the_past_is_believed(void **state)
+{
+    struct fixture *fx = *state;
+
+    lose_connection(fx);
+    fake_answer(&fx->f, LIST("9", "more", OBJECT("web", "3")));
+    expect_whole_sync(fx);
+}
+
+static void a_probe_that_says_nothing_of_versions_passes(void **state)
+{
+    static const char *const bodies[] = {"", "no json", "{\"kind\":\"Table\"}",
+                                         LIST("odd/9", "", ""), "{\"metadata\":{},\"items\":null}"};
+
+    for (size_t i = 0; i < KS_ARRAY_LEN(bodies); i++) {
+        struct fixture *fx;
+
+        (void)fixture_setup(state);
+        fx = *state;
+        lose_connection(fx);
+        fake_answer(&fx->f, bodies[i]);
+        assert_true(fake_asks(&fx->f, "watch="));
+        assert_true(fake_asks(&fx->f, "resourceVersion=10"));
+        (void)fixture_teardown(state);
+    }
+}
+
+/* Each failure in its own way, and never a watch before a probe has passed. */
+static void a_probe_that_fails_is_repeated(void **state)
+{
+    struct fixture *fx = *state;
+
+    lose_connection(fx);
+    fake_break(&fx->f);
+    (void)fake_await_request(&fx->f, 4000);
+    assert_true(fake_asks(&fx->f, "limit=1"));
+    fake_refuse(&fx->f, 503, "");
+    (void)fake_await_request(&fx->f, 8000);
+    assert_true(fake_asks(&fx->f, "limit=1"));
+    fake_refuse(&fx->f, 403, STATUS("Forbidden", "403"));
+    (void)fake_await_request(&fx->f, 2100);
+    assert_true(fake_asks(&fx->f, "limit=1"));
+    fake_refuse(&fx->f, 410, STATUS("Expired", "410"));
+    assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
+    fixture_expect(fx, "stale stale ");
+}
+
+/* Who may list by a selector only is not asked for more than that. */
+static void a_selector_that_alone_is_permitted_is_synced(void **state)
+{
+    struct fixture *fx = *state;
+    struct ks_reflector_config config = fixture_config(fx);
+
+    config.label_selector = KS_LIT("app=web");
+    fixture_start(fx, &config);
+    lose_connection(fx);
+    assert_false(fake_asks(&fx->f, "labelSelector="));
+    fake_refuse(&fx->f, 403, STATUS("Forbidden", "403"));
+    (void)fake_await_request(&fx->f, 1100);
+    assert_true(fake_asks(&fx->f, "labelSelector="));
+    assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
+    fixture_expect(fx, "");
+}
+
+static void a_watch_that_waited_for_the_endpoint_is_probed(void **state)
+{
+    struct fixture *fx = *state;
+
+    fixture_sync(fx);
+    fake_advance(&fx->f, 31000);
+    fake_end(&fx->f);
+    (void)fake_await_request(&fx->f, 2000);
+    assert_false(fake_asks(&fx->f, "limit="));
+    fake_wait_for_endpoint(&fx->f);
+    fixture_expect(fx, "stale ");
+    /* The watch that waited is accepted, but by whom? */
+    fake_head(&fx->f);
+    pass_probe(fx);
+    assert_true(fake_asks(&fx->f, "resourceVersion=10"));
+    fake_head(&fx->f);
+    fake_advance(&fx->f, 1000);
+    fixture_expect(fx, "fresh ");
 }
 
 static void a_probe_is_due_every_half_hour(void **state)
@@ -712,7 +836,13 @@ int main(void)
         TEST(overload_in_the_stream_is_respected),
         TEST(parameters_are_taken_out_when_a_watch_is_refused),
         TEST(watches_that_close_at_once_are_probed_and_told),
-        TEST(a_long_outage_is_followed_by_a_probe),
+        TEST(a_server_that_lost_its_state_is_found_behind_a_lost_connection),
+        TEST(a_server_that_lags_is_no_other_world),
+        TEST(a_probe_that_is_answered_from_the_past_is_believed),
+        cmocka_unit_test(a_probe_that_says_nothing_of_versions_passes),
+        TEST(a_probe_that_fails_is_repeated),
+        BARE(a_selector_that_alone_is_permitted_is_synced),
+        TEST(a_watch_that_waited_for_the_endpoint_is_probed),
         TEST(a_probe_is_due_every_half_hour),
         TEST(a_refusal_is_confirmed_before_it_is_told),
         TEST(a_refusal_before_the_first_sync_is_told_at_once),

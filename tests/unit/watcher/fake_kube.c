@@ -547,6 +547,11 @@ void fake_state(struct ks_informer *inf, ks_source_state state, ks_rc rc, const 
     inf->ops.on_state(inf->ctx, state, rc ? &err : NULL);
 }
 
+void fake_reset(struct ks_informer *inf)
+{
+    inf->ops.on_reset(inf->ctx);
+}
+
 void fake_limit(struct ks_informer *inf)
 {
     inf->ops.on_limit(inf->ctx);

@@ -53,5 +53,7 @@ void fake_set_version(struct ks_informer *inf, const char *version);
 void fake_synced(struct ks_informer *informer);
 void fake_state(struct ks_informer *informer, ks_source_state state, ks_rc rc, const char *message);
 void fake_limit(struct ks_informer *informer);
+/* It has noticed that the API server is in another world. */
+void fake_reset(struct ks_informer *informer);
 
 #endif
