@@ -50,7 +50,7 @@
 #define SILENCES_MAX 2
 /* What fewer leave behind is not worth the walk. */
 #define TRIM_AFTER_STREAMS 100
-/* Not clients' connections: what is open from the start, and connections to the API server. */
+/* A worker's: what is open from the start, and connections to the API server. */
 #define OTHER_FDS 256
 #define MIB (1 << 20)
 
@@ -197,13 +197,14 @@ static void raise_fd_limit(const struct ks_log *log)
 static void fit_connections(struct app *app)
 {
     int64_t *connections = &app->limits.values[KS_LIMIT_CONNECTIONS];
+    int64_t others = (int64_t)app->config->workers * OTHER_FDS;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT32_MAX)
         return;
-    if (*connections * 2 + OTHER_FDS <= (int64_t)limit.rlim_cur)
+    if (*connections * 2 + others <= (int64_t)limit.rlim_cur)
         return;
-    *connections = ((int64_t)limit.rlim_cur - OTHER_FDS) / 2;
+    *connections = ((int64_t)limit.rlim_cur - others) / 2;
     if (*connections < 1)
         *connections = 1;
     ks_log(&app->log, KS_LOG_WARN,

@@ -20,7 +20,9 @@
 #define KS_SHARD_MAX_REQUESTS 64u
 /* A refused stream opens a connection of its own: so many can be refused at once. */
 #define KS_SHARD_MAX_UNANSWERED 8u
-#define KS_LANE_MAX_SHARDS 16u
+/* Places for KS_HTTP_MAX_REQUESTS less a quarter: 2,000 streams of a few watches each, or 10,000
+ * informers; what finds none waits, and is answered late or never. */
+#define KS_LANE_MAX_SHARDS 192u
 /* Short requests have a connection each while they last: libcurl 7.88.1 loses the end of a body
  * when several large ones share a connection (transport_shard.c says how). */
 #define KS_REQUEST_MAX_SHARDS 8u

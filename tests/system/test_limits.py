@@ -174,8 +174,8 @@ class Files(unittest.TestCase):
                 "os.execv(sys.argv[1], sys.argv[1:])")
         with Kubesim() as sim, tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", code, BIN / "kstatusd", "--listen", "127.0.0.1:0", "--http", "off", "--kubeconfig",
-                 sim.kubeconfig], stdout=subprocess.PIPE, stderr=log)
+                [sys.executable, "-c", code, BIN / "kstatusd", "--listen", "127.0.0.1:0", "--http", "off", "--workers", "1",
+                 "--kubeconfig", sim.kubeconfig], stdout=subprocess.PIPE, stderr=log)
             try:
                 self.assertIn(b"listening", process.stdout.readline())
             finally:
