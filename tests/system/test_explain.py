@@ -86,10 +86,14 @@ class Explain(unittest.TestCase):
         self.assertEqual(strict["decidedBy"]["comparison"], "is")
 
     def test_the_profile_is_honoured(self):
-        done = self.kstatus("explain", "--profile", "strict", "pods/pull")
+        done = self.kstatus("explain", "--profile", "strict", "pods/crash")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("Failed, under profile strict", done.stdout)
-        self.assertEqual(self.kstatus("explain", "pods/pull").returncode, 0)  # InProgress is no bad answer
+        self.assertRegex(done.stdout, r"Failed, under profile strict\n  reason      CrashLoopBackOff\n")
+        strict = self.kstatus("explain", "--profile", "strict", "pods/pull").stdout
+        self.assertRegex(strict, r", under profile strict\n  reason      (ImagePullBackOff|ErrImagePull)\n")
+        done = self.kstatus("explain", "pods/pull")
+        self.assertEqual(done.returncode, 0, "InProgress is no bad answer")
+        self.assertRegex(done.stdout, r"InProgress, under profile kstatus\n  reason      PodPending\n")
 
     def test_what_is_not_there_and_what_cannot_be_asked(self):
         gone = self.kstatus("explain", "cm/none")
