@@ -24,6 +24,13 @@ static bool has_selected_node(const struct ks_strict *s)
     return !ks_json_is_absent(ks_json_get(annotations, "volume.kubernetes.io/selected-node"));
 }
 
+/* One that names its volume is bound to it at once, whatever its class says. */
+static bool waits_for_consumer(const struct ks_strict *s)
+{
+    return s->context->waits_for_consumer == KS_FACT_YES && !has_selected_node(s) &&
+           ks_json_lenient_str(s->object, "spec.volumeName", "").len == 0;
+}
+
 void ks_strict_claim(struct ks_strict *s)
 {
     static const struct ks_finding lost = {
@@ -37,8 +44,7 @@ void ks_strict_claim(struct ks_strict *s)
         ks_strict_current(s, "", "Claim is bound");
     else if (ks_str_is(phase, "Lost"))
         ks_strict_find(s, &lost, "The claim's volume does not exist any more");
-    else if (ks_str_is(phase, "Pending") && s->context->waits_for_consumer == KS_FACT_YES &&
-             !has_selected_node(s))
+    else if (ks_str_is(phase, "Pending") && waits_for_consumer(s))
         ks_strict_current(s, "WaitingForConsumer",
                           "Its class binds the claim when the first Pod uses it");
     else

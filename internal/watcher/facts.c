@@ -8,7 +8,8 @@
  * Invariants:
  *   1. settled is for ever: what changes later shows objects anew, and holds nothing up;
  *   2. what cannot be read is unknown, and quietly so: it is no fault of the target;
- *   3. that a kind's controller writes Ready is learned for the life of the session: deletions do
+ *   3. a kind without a CRD, another server's, may get one: its name is watched all the same;
+ *   4. that a kind's controller writes Ready is learned for the life of the session: deletions do
  *      not take it back.
  *
  * Thread: the loop's.  It does not: look at Pods to tell whether a claim has a consumer; the
@@ -40,7 +41,6 @@ struct ks_facts {
     bool is_settled;
     bool is_synced;
     bool is_blind; /* what the informer knows is not to be relied on */
-    bool has_crd;
     ks_fact declares_status;
     struct ks_resolve *resolve;
     struct ks_informer *informer; /* a class that waits has its record's `user` set */
@@ -192,7 +192,6 @@ static bool source_seen(struct ks_facts *f, struct ks_record *record, struct ks_
         record->user = ks_str_is(mode, "WaitForFirstConsumer") ? f : NULL;
     else
         f->declares_status = read_declaration(f, object);
-    f->has_crd = true;
     return (was == record->user && declared == f->declares_status) || apply(f);
 }
 
@@ -227,10 +226,7 @@ static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
 static void on_bad_object(void *ctx, struct ks_record *record, struct ks_str ns KS_UNUSED,
                           struct ks_str name KS_UNUSED, const struct ks_error *err KS_UNUSED)
 {
-    struct ks_facts *f = ctx;
-
-    f->has_crd = true; /* it is there, and may become readable */
-    if (record)
+    if (record) /* without: it is there all the same, and may become readable */
         on_gone(ctx, record, KS_GONE_SEEN);
 }
 
@@ -242,8 +238,6 @@ static void on_synced(void *ctx)
 
     ks_session_enter(s);
     f->is_synced = true;
-    if (!f->is_of_claims && !f->has_crd) /* another server's, or too new for us */
-        f->informer = ks_informer_free(f->informer, NULL);
     if (f->is_blind) {
         f->is_blind = false;
         is_open = apply(f);

@@ -155,14 +155,19 @@ static void strict_does_not_wait_for_ever(void **state)
     fixture_fini(&f);
 }
 
-static void what_is_no_crd_is_let_be(void **state)
+static void a_crd_may_come_later(void **state)
 {
     struct fixture f;
 
     (void)state;
     open_widgets(&f, KS_PROFILE_STRICT);
-    fake_synced(fake_find(CRD));
-    assert_string_equal(fake_open_informers(), "widgets@demo");
+    fake_synced(fake_find(CRD)); /* there is none: another server serves the kind */
+    put_widget("a", 1, "");
+    fake_synced(fake_find("widgets@demo"));
+    fixture_expect(&f, "1 LISTING\nWidget demo/a u-a InProgress NotYetObserved [1]\n1 SYNCED\n"
+                       "SYNCED InProgress 1\n");
+    fake_put(fake_find(CRD), crd_without_status);
+    fixture_expect(&f, "Widget demo/a u-a Current<-InProgress [1]\n");
     fixture_fini(&f);
 }
 
@@ -374,7 +379,7 @@ int main(void)
         cmocka_unit_test(strict_follows_the_crd),
         cmocka_unit_test(strict_does_without_rights),
         cmocka_unit_test(strict_does_not_wait_for_ever),
-        cmocka_unit_test(what_is_no_crd_is_let_be),
+        cmocka_unit_test(a_crd_may_come_later),
         cmocka_unit_test(a_crd_that_cannot_be_read),
         cmocka_unit_test(crds_that_are_not_served),
         cmocka_unit_test(a_crd_is_watched_as_long_as_its_objects),
