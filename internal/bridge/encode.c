@@ -272,6 +272,15 @@ static void set_duration(Google__Protobuf__Duration *to, int64_t ms)
     to->nanos = (int32_t)(ms % 1000) * 1000000;
 }
 
+/* NULL for 0. */
+static Google__Protobuf__Duration *optional_duration(Google__Protobuf__Duration *to, int64_t ms)
+{
+    if (ms == 0)
+        return NULL;
+    set_duration(to, ms);
+    return to;
+}
+
 static ks_rc encode_synced(const struct ks_synced *synced, struct ks_packet **out,
                            struct ks_error *err)
 {
@@ -354,7 +363,7 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     Kstatus__V1__Accepted m;
     Kstatus__V1__WatchOptions options;
     struct limits_message limits;
-    Google__Protobuf__Duration heartbeat;
+    Google__Protobuf__Duration times[3];
     struct pool pool = {.used = 0};
 
     kstatus__v1__accepted__init(&m);
@@ -364,10 +373,10 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     options.profile = pool_name(&pool, ks_str_from(accepted->profile));
     options.generated_depth = accepted->generated_depth;
     options.include_causes = accepted->include_causes;
-    if (accepted->heartbeat_ms) {
-        set_duration(&heartbeat, accepted->heartbeat_ms);
-        options.heartbeat_interval = &heartbeat;
-    }
+    options.blind = accepted->is_blind;
+    options.heartbeat_interval = optional_duration(&times[0], accepted->heartbeat_ms);
+    options.min_update_interval = optional_duration(&times[1], accepted->min_update_ms);
+    options.resync_period = optional_duration(&times[2], accepted->resync_ms);
     m.effective_options = &options;
     set_limits(&limits, &accepted->limits);
     m.limits = &limits.m;

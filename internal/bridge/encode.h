@@ -44,7 +44,10 @@ struct ks_accepted {
     const char *profile;
     uint32_t generated_depth;
     bool include_causes;
-    int64_t heartbeat_ms; /* 0: none */
+    int64_t heartbeat_ms; /* 0: none, as the next two */
+    int64_t min_update_ms;
+    int64_t resync_ms;
+    bool is_blind;
     struct ks_accepted_limits limits;
 };
 KS_MUST_USE ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,

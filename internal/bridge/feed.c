@@ -20,10 +20,12 @@
  */
 #include "bridge/feed.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/plant.h"
 #include "watcher/vigil.h"
 
 #include "bridge/encode.h"
@@ -137,7 +139,7 @@ static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct 
     rc = event->kind == KS_EVENT_UPDATE ? put_update(feed, event, packet, err)
                                         : push(feed, packet, err);
     (void)ks_packet_unref(packet); /* always NULL */
-    if (event->kind == KS_EVENT_REMOVED)
+    if (event->kind == KS_EVENT_REMOVED && !KS_PLANTED(17))
         retire(feed, KS_TAKE(*event->sink_slot));
     return rc;
 }
@@ -185,6 +187,20 @@ static const struct ks_session_ops session_ops = {
     .on_failed = on_failed,
 };
 
+static ks_rc feed_open(struct ks_feed *feed, const struct ks_feed_config *config,
+                       struct ks_error *err)
+{
+    struct ks_event synced = {.kind = KS_EVENT_SYNCED};
+
+    if (config->is_blind) {
+        synced.synced.aggregate = ks_counts_aggregate(&synced.synced.counts, KS_STATUS_CURRENT);
+        return deliver(feed, &synced, err);
+    }
+    if (config->session->until)
+        return ks_vigil_new(config->kube, config->session, &session_ops, feed, &feed->vigil, err);
+    return ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
+}
+
 ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops, void *ctx,
                   struct ks_feed **out, struct ks_error *err)
 {
@@ -199,10 +215,7 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     feed->is_outcome_only = config->is_outcome_only;
     feed->ops = *ops;
     feed->ctx = ctx;
-    if (config->session->until)
-        rc = ks_vigil_new(config->kube, config->session, &session_ops, feed, &feed->vigil, err);
-    else
-        rc = ks_session_new(config->kube, config->session, &session_ops, feed, &feed->session, err);
+    rc = feed_open(feed, config, err);
     if (rc) {
         feed->outbox = ks_outbox_unref(feed->outbox);
         ks_free(feed);
@@ -226,12 +239,48 @@ void ks_feed_beat(struct ks_feed *feed)
     heartbeat.coalesced_total = stats.coalesced_total;
     if (feed->doubtful_count > 0)
         heartbeat.staleness_ms = feed->clock->mono_ms(feed->clock) - feed->doubtful[0].since_ms;
-    ks_session_tally(feed->vigil ? ks_vigil_session(feed->vigil) : feed->session, &heartbeat.tally);
+    if (feed->vigil)
+        ks_session_tally(ks_vigil_session(feed->vigil), &heartbeat.tally);
+    else if (feed->session)
+        ks_session_tally(feed->session, &heartbeat.tally);
+    else
+        heartbeat.tally.aggregate = ks_counts_aggregate(&heartbeat.tally.counts, KS_STATUS_CURRENT);
     rc = ks_encode_heartbeat(&heartbeat, &packet, NULL);
     if (rc == KS_RC_OK)
         rc = ks_outbox_push(feed->outbox, packet);
     (void)rc;                      /* without memory for it, the next one may come through */
     (void)ks_packet_unref(packet); /* always NULL */
+}
+
+struct repetition {
+    struct ks_feed *feed;
+    struct ks_error err; /* OK, or of the first update that failed */
+};
+
+static void repeat(void *ctx, const struct ks_event *update)
+{
+    struct repetition *r = ctx;
+    struct ks_event again = *update;
+
+    if (r->err.rc || !*update->sink_slot)
+        return;
+    again.update.previous_status = again.update.status;
+    if (deliver(r->feed, &again, &r->err))
+        assert(r->err.rc);
+}
+
+void ks_feed_repeat(struct ks_feed *feed)
+{
+    struct repetition r = {.feed = feed};
+
+    if (feed->state != FEED_OPEN)
+        return;
+    if (feed->vigil)
+        ks_vigil_each(feed->vigil, repeat, &r);
+    else if (feed->session)
+        ks_session_each(feed->session, repeat, &r);
+    if (r.err.rc)
+        feed_fail(feed, &r.err); /* the feed may be gone */
 }
 
 struct ks_feed *ks_feed_free(struct ks_feed *feed)

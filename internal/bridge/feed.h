@@ -48,6 +48,7 @@ struct ks_feed_config {
     struct ks_feed_stats *stats;
     const struct ks_clock *clock;
     bool is_outcome_only; /* nothing else goes into the outbox */
+    bool is_blind;        /* there is no session; SYNCED goes into the outbox at once */
 };
 
 KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops,
@@ -55,6 +56,8 @@ KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct 
 /* A sign of life with the counts and the age of what is not confirmed; nothing when something waits
  * for the client anyway: a slow one must not be sent what it will find stale. */
 void ks_feed_beat(struct ks_feed *feed);
+/* Tells all objects that are asked about again, as they are. */
+void ks_feed_repeat(struct ks_feed *feed);
 /* Ends the session and its informers. Returns NULL; NULL is allowed. */
 struct ks_feed *ks_feed_free(struct ks_feed *feed);
 

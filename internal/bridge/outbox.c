@@ -13,7 +13,9 @@
  *   2. a put replaces a waiting packet in place;
  *   3. a slot that is retired while it waits is freed by whoever takes it from the list, otherwise
  * at once;
- *   4. the producer marks that it is ringing; ks_outbox_close waits for that to end, unless it is
+ *   4. no item is in ready and in held; what is held enters ready before it can be overtaken by
+ * what must follow it, and before its slot goes;
+ *   5. the producer marks that it is ringing; ks_outbox_close waits for that to end, unless it is
  * called by the doorbell itself.
  *
  * Thread: producer and consumer, see outbox.h.  It does not: know what is in a packet, but for its
@@ -27,14 +29,15 @@
 
 #include "base/alloc.h"
 #include "base/list.h"
+#include "base/plant.h"
 #include "bridge/wire.h"
 
 /* One take's ceiling, whatever the caller allows: the packets of a take lie on the stack. */
 #define BATCH_MAX 64
 
 struct item {
-    struct ks_list link;      /* in ready, or in none */
-    struct ks_packet *packet; /* not NULL exactly while it is in ready */
+    struct ks_list link;      /* in ready, in held, or in none */
+    struct ks_packet *packet; /* not NULL exactly while it is in one of them */
     int64_t put_mono_ms;      /* when it entered ready */
     uint32_t merged;          /* updates that the waiting packet has replaced */
     enum { ITEM_SLOT, ITEM_RETIRED_SLOT, ITEM_CONTROL } type;
@@ -43,7 +46,10 @@ struct item {
 struct ks_outbox_slot {
     struct item item;
     struct ks_list all; /* in the outbox's slots, until it is freed */
-    uint64_t tag;       /* the producer's */
+    bool is_held;
+    bool has_entered;        /* ready, ever */
+    int64_t entered_mono_ms; /* and when last */
+    uint64_t tag;            /* the producer's */
 };
 
 struct ks_outbox {
@@ -51,12 +57,14 @@ struct ks_outbox {
     ks_outbox_doorbell doorbell;
     void *ctx;
     size_t max_control;
+    int64_t interval_ms;    /* constant from the first put on */
     uint64_t next_sequence; /* consumer's */
 
     /* `lock` guards all below. */
     pthread_mutex_t lock;
     pthread_cond_t rung_out; /* is_ringing became false */
     struct ks_list ready;
+    struct ks_list held; /* slots whose time has not come */
     struct ks_list slots;
     uint32_t slot_count; /* not retired */
     size_t control_waiting;
@@ -101,6 +109,7 @@ ks_rc ks_outbox_new(size_t max_control, ks_outbox_doorbell doorbell, void *ctx,
     o->max_control = max_control;
     o->next_sequence = 1;
     ks_list_init(&o->ready);
+    ks_list_init(&o->held);
     ks_list_init(&o->slots);
     *out = o;
     return KS_RC_OK;
@@ -140,6 +149,8 @@ static void outbox_free(struct ks_outbox *o)
         if (item->type == ITEM_CONTROL)
             ks_free(item);
     }
+    while ((link = ks_list_pop(&o->held)) != NULL)
+        (void)ks_packet_unref(KS_CONTAINER_OF(link, struct item, link)->packet); /* likewise */
     while ((link = ks_list_pop(&o->slots)) != NULL)
         ks_free(KS_CONTAINER_OF(link, struct ks_outbox_slot, all));
     (void)pthread_cond_destroy(&o->rung_out); /* nobody waits: this was the last reference */
@@ -215,6 +226,60 @@ static void enqueue(struct ks_outbox *o, struct item *item, int64_t now_mono_ms)
     o->waiting++;
 }
 
+void ks_outbox_set_interval(struct ks_outbox *o, int64_t interval_ms)
+{
+    o->interval_ms = interval_ms;
+}
+
+static void enter(struct ks_outbox *o, struct ks_outbox_slot *slot, int64_t now_mono_ms)
+{
+    slot->is_held = false;
+    slot->has_entered = true;
+    slot->entered_mono_ms = now_mono_ms;
+    enqueue(o, &slot->item, now_mono_ms);
+}
+
+static bool is_early(const struct ks_outbox *o, const struct ks_outbox_slot *slot,
+                     int64_t now_mono_ms)
+{
+    return o->interval_ms && slot->has_entered &&
+           now_mono_ms - slot->entered_mono_ms < o->interval_ms;
+}
+
+/* Called with the lock held: all that is held, or what is held no longer than it must be. */
+static void let_go(struct ks_outbox *o, bool must_all, int64_t now_mono_ms)
+{
+    struct ks_list kept;
+    struct ks_list *link;
+
+    ks_list_init(&kept);
+    while ((link = ks_list_pop(&o->held)) != NULL) {
+        struct item *item = KS_CONTAINER_OF(link, struct item, link);
+        struct ks_outbox_slot *slot = KS_CONTAINER_OF(item, struct ks_outbox_slot, item);
+
+        if (must_all || !is_early(o, slot, now_mono_ms))
+            enter(o, slot, now_mono_ms);
+        else
+            ks_list_push(&kept, link);
+    }
+    while ((link = ks_list_pop(&kept)) != NULL)
+        ks_list_push(&o->held, link);
+}
+
+void ks_outbox_release(struct ks_outbox *o)
+{
+    int64_t now_mono_ms = ks_clock_real.mono_ms(&ks_clock_real);
+    bool must_ring;
+
+    lock(o);
+    if (!o->is_closed)
+        let_go(o, false, now_mono_ms);
+    must_ring = !o->is_closed && o->waiting > 0 && begin_ring(o);
+    unlock(o);
+    if (must_ring)
+        ring(o);
+}
+
 void ks_outbox_put(struct ks_outbox *o, struct ks_outbox_slot *slot, struct ks_packet *packet)
 {
     struct ks_packet *stale = ks_packet_ref(packet);
@@ -227,12 +292,20 @@ void ks_outbox_put(struct ks_outbox *o, struct ks_outbox_slot *slot, struct ks_p
         stale = slot->item.packet;
         slot->item.packet = packet;
         if (stale) {
-            slot->item.merged++; /* latest wins; the order of first appearance stays */
+            if (KS_PLANTED(15)) {
+                slot->item.packet = stale;
+                stale = packet;
+            }
+            slot->item.merged +=
+                !KS_PLANTED(14); /* latest wins; the order of first appearance stays */
             o->coalesced_total++;
+        } else if (is_early(o, slot, now_mono_ms)) {
+            slot->is_held = true;
+            ks_list_push(&o->held, &slot->item.link);
         } else {
-            enqueue(o, &slot->item, now_mono_ms);
+            enter(o, slot, now_mono_ms);
         }
-        must_ring = begin_ring(o);
+        must_ring = !slot->is_held && begin_ring(o);
     }
     unlock(o);
 
@@ -243,12 +316,19 @@ void ks_outbox_put(struct ks_outbox *o, struct ks_outbox_slot *slot, struct ks_p
 
 void ks_outbox_slot_retire(struct ks_outbox *o, struct ks_outbox_slot *slot)
 {
+    int64_t now_mono_ms = ks_clock_real.mono_ms(&ks_clock_real);
+    bool must_ring = false;
     bool is_waiting;
 
     lock(o);
     assert(slot->item.type == ITEM_SLOT);
     is_waiting = slot->item.packet != NULL;
     o->slot_count--;
+    if (slot->is_held) { /* it is the last there will be */
+        ks_list_remove(&slot->item.link);
+        enter(o, slot, now_mono_ms);
+        must_ring = !o->is_closed && begin_ring(o);
+    }
     if (is_waiting)
         slot->item.type = ITEM_RETIRED_SLOT;
     else
@@ -257,11 +337,14 @@ void ks_outbox_slot_retire(struct ks_outbox *o, struct ks_outbox_slot *slot)
 
     if (!is_waiting)
         ks_free(slot);
+    if (must_ring)
+        ring(o);
 }
 
 ks_rc ks_outbox_push(struct ks_outbox *o, struct ks_packet *packet)
 {
     struct item *item = ks_alloc0(sizeof(*item));
+    int64_t now_mono_ms = ks_clock_real.mono_ms(&ks_clock_real);
     bool must_ring = false;
     ks_rc rc = KS_RC_OK;
 
@@ -276,7 +359,9 @@ ks_rc ks_outbox_push(struct ks_outbox *o, struct ks_packet *packet)
     } else if (o->control_waiting >= o->max_control) {
         rc = KS_RC_LIMIT;
     } else {
-        enqueue(o, item, ks_clock_real.mono_ms(&ks_clock_real));
+        if (packet->kind != KS_PACKET_HEARTBEAT) /* that tells of no object */
+            let_go(o, true, now_mono_ms);
+        enqueue(o, item, now_mono_ms);
         o->control_waiting++;
         must_ring = begin_ring(o);
     }
@@ -409,7 +494,7 @@ ks_rc ks_outbox_take(struct ks_outbox *o, uint32_t max_events, size_t max_bytes,
         (void)ks_packet_unref(batch.entries[i].packet); /* always NULL */
     }
     assert(!rc); /* room was made before */
-    o->next_sequence += batch.count;
+    o->next_sequence += batch.count + (KS_PLANTED(16) && batch.count > 4);
     batch_free_items(&batch);
     *out_taken = taken;
     return KS_RC_OK;

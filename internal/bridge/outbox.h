@@ -2,7 +2,7 @@
 /*
  * Outbox: what waits to be sent on one stream. One slot per object, latest wins, merged updates are
  * counted; control packets (Accepted, target changes, Synced, Removed, Draining) are never merged.
- * First come, first sent.
+ * First come, first sent, but for updates that are held to keep an interval.
  *
  * Two threads: the producer (kube thread) puts and pushes; the consumer (rpc thread) takes. One
  * mutex, held for pointer moves; no callback and no allocation under it. The doorbell rings on the
@@ -35,6 +35,12 @@ typedef void (*ks_outbox_doorbell)(void *ctx);
 
 KS_MUST_USE ks_rc ks_outbox_new(size_t max_control, ks_outbox_doorbell doorbell, void *ctx,
                                 struct ks_outbox **out, struct ks_error *err);
+/* Before the first put. An update of a slot that comes sooner than this after its last one is held,
+ * where later ones are merged into it, until ks_outbox_release or a control packet that must not
+ * overtake it. 0: none is. */
+void ks_outbox_set_interval(struct ks_outbox *o, int64_t interval_ms);
+/* Producer, every now and then. Lets go what has been held for long enough. */
+void ks_outbox_release(struct ks_outbox *o);
 struct ks_outbox *ks_outbox_ref(struct ks_outbox *o);
 /* Returns NULL; NULL is allowed. The last one frees slots and packets that were not taken. */
 struct ks_outbox *ks_outbox_unref(struct ks_outbox *o);

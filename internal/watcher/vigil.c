@@ -330,6 +330,31 @@ struct ks_vigil *ks_vigil_free(struct ks_vigil *v)
     return NULL;
 }
 
+struct passage {
+    void (*fn)(void *ctx, const struct ks_event *update);
+    void *ctx;
+};
+
+static void pass_each(void *ctx, const struct ks_event *event)
+{
+    const struct passage *passage = ctx;
+    struct record *record = *event->sink_slot;
+    struct ks_event passed = *event;
+
+    if (!record)
+        return;
+    passed.sink_slot = &record->sink_slot;
+    passage->fn(passage->ctx, &passed);
+}
+
+void ks_vigil_each(const struct ks_vigil *v, void (*fn)(void *ctx, const struct ks_event *update),
+                   void *ctx)
+{
+    struct passage passage = {.fn = fn, .ctx = ctx};
+
+    ks_session_each(v->session, pass_each, &passage);
+}
+
 const struct ks_session *ks_vigil_session(const struct ks_vigil *v)
 {
     return v->session;

@@ -26,6 +26,9 @@ KS_MUST_USE ks_rc ks_vigil_new(struct ks_kube *kube, const struct ks_session_con
 /* As ks_session_free: allowed within its own callbacks. */
 struct ks_vigil *ks_vigil_free(struct ks_vigil *vigil);
 
+/* As ks_session_each, of what the sink was told. */
+void ks_vigil_each(const struct ks_vigil *vigil,
+                   void (*fn)(void *ctx, const struct ks_event *update), void *ctx);
 /* For what else can be asked of it. */
 const struct ks_session *ks_vigil_session(const struct ks_vigil *vigil);
 

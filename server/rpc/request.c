@@ -36,8 +36,9 @@
 #define VIOLATIONS_MAX 8
 #define WORD_MAX 316 /* plural, version and group, each within its DNS limit */
 #define UID_MAX 128
-#define HEARTBEAT_MIN_MS 1000
-#define HEARTBEAT_MAX_MS 3600000
+#define PERIOD_MIN_MS 1000
+#define PERIOD_MAX_MS 3600000
+#define UPDATE_MIN_MS 100
 #define DETAILS_MAX (16u << 10)
 #define UNTIL_MAX_MS (366ll * 24 * 3600 * 1000)
 
@@ -53,7 +54,7 @@ struct ks_rpc_request {
     ks_profile profile;
     uint32_t generated_depth;
     bool include_causes;
-    int64_t heartbeat_ms;
+    struct ks_rpc_pace pace;
     bool has_until;
     struct ks_until_config until;
     size_t target_count;
@@ -269,29 +270,45 @@ static void check_target_ids(struct checks *c, const struct ks_target *targets, 
     }
 }
 
-static void check_duration(const struct place *at, const char *field,
-                           const Google__Protobuf__Duration *d)
+/* What is out of bounds is brought within them: Accepted tells. */
+static int64_t check_period(const struct place *at, const char *field,
+                            const Google__Protobuf__Duration *d, int64_t min_ms)
 {
-    if (d && (d->seconds != 0 || d->nanos != 0))
-        violate(at, BEYOND, field, "is not served yet");
+    int64_t ms;
+
+    if (!d || (d->seconds == 0 && d->nanos == 0))
+        return 0;
+    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999) {
+        violate(at, BAD, field, "is no positive duration");
+        return 0;
+    }
+    if (d->seconds >= PERIOD_MAX_MS / 1000)
+        return PERIOD_MAX_MS;
+    ms = d->seconds * 1000 + d->nanos / 1000000;
+    return ms < min_ms ? min_ms : ms;
 }
 
-/* What is out of bounds is brought within them: Accepted tells. */
-static void check_heartbeat(const struct place *at, const Google__Protobuf__Duration *d,
-                            struct ks_rpc_request *r)
+/* What makes sense for a stream alone. */
+static void check_pace(const struct place *at, const Kstatus__V1__WatchOptions *o,
+                       struct ks_rpc_request *r)
 {
-    if (!d || (d->seconds == 0 && d->nanos == 0))
+    static const char one_answer[] = "is for Watch only: this call has one answer";
+    struct ks_rpc_pace *pace = &r->pace;
+
+    pace->heartbeat_ms =
+        check_period(at, "heartbeat_interval", o->heartbeat_interval, PERIOD_MIN_MS);
+    pace->min_update_ms =
+        check_period(at, "min_update_interval", o->min_update_interval, UPDATE_MIN_MS);
+    pace->resync_ms = check_period(at, "resync_period", o->resync_period, PERIOD_MIN_MS);
+    pace->is_blind = o->blind;
+    if (r->kind == KS_RPC_REQUEST_WATCH)
         return;
-    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999)
-        violate(at, BAD, "heartbeat_interval", "is no positive duration");
-    else if (r->kind != KS_RPC_REQUEST_WATCH)
-        violate(at, BAD, "heartbeat_interval", "is for Watch only: this call has one answer");
-    else if (d->seconds >= HEARTBEAT_MAX_MS / 1000)
-        r->heartbeat_ms = HEARTBEAT_MAX_MS;
-    else if (d->seconds < HEARTBEAT_MIN_MS / 1000)
-        r->heartbeat_ms = HEARTBEAT_MIN_MS;
-    else
-        r->heartbeat_ms = d->seconds * 1000 + d->nanos / 1000000;
+    if (pace->heartbeat_ms)
+        violate(at, BAD, "heartbeat_interval", one_answer);
+    if (pace->min_update_ms)
+        violate(at, BAD, "min_update_interval", one_answer);
+    if (pace->resync_ms)
+        violate(at, BAD, "resync_period", one_answer);
 }
 
 /* What is longer than a year means a year. */
@@ -376,16 +393,13 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     if (!o)
         return;
     check_known(&at, &o->base);
-    check_heartbeat(&at, o->heartbeat_interval, r);
-    check_duration(&at, "min_update_interval", o->min_update_interval);
-    check_duration(&at, "resync_period", o->resync_period);
+    check_pace(&at, o, r);
     r->generated_depth = o->generated_depth;
     if (r->kind == KS_RPC_REQUEST_WAIT && o->generated_depth)
         violate(&at, BAD, "generated_depth", "is for Watch and Get: a Wait tells the outcome only");
     r->include_causes = o->include_causes;
     check_flag(&at, "include_object", o->include_object);
     check_flag(&at, "summary_only", o->summary_only);
-    check_flag(&at, "blind", o->blind);
     profile = check_text(&at, "profile", o->profile, WORD_MAX);
     if (profile.len > 0 && !ks_profile_parse(profile, &r->profile))
         violate(&at, BAD, "profile", "there are the profiles \"kstatus\" and \"strict\"");
@@ -480,7 +494,10 @@ static void check_request(struct checks *c, const ProtobufCMessage *m, const str
     check_known(&at, m);
     if (parts->until)
         check_until(c, parts->until, r);
-    else if (r->kind == KS_RPC_REQUEST_WAIT)
+    if (parts->until && parts->options && parts->options->blind)
+        violate(&at, BAD, "options.blind",
+                "watches nothing, and so reaches no goal: leave until out");
+    if (!parts->until && r->kind == KS_RPC_REQUEST_WAIT)
         violate(&at, BAD, "until", "must be given: what is to be waited for");
     check_options(c, parts->options, r);
     for (size_t i = 0; i < parts->n_targets; i++)
@@ -587,9 +604,9 @@ const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, s
     return r->targets;
 }
 
-int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r)
+const struct ks_rpc_pace *ks_rpc_request_pace(const struct ks_rpc_request *r)
 {
-    return r->heartbeat_ms;
+    return &r->pace;
 }
 
 const struct ks_until_config *ks_rpc_request_until(const struct ks_rpc_request *r)

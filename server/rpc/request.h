@@ -40,8 +40,14 @@ void ks_refusal_fini(struct ks_refusal *r);
 KS_MUST_USE ks_rc ks_rpc_request_decode(ks_rpc_request_kind kind, struct ks_str bytes,
                                         struct ks_rpc_request **out, struct ks_refusal *refusal);
 const struct ks_target *ks_rpc_request_targets(const struct ks_rpc_request *r, size_t *out_count);
-/* 0: no heartbeats. */
-int64_t ks_rpc_request_heartbeat_ms(const struct ks_rpc_request *r);
+/* How the stream is to go. */
+struct ks_rpc_pace {
+    int64_t heartbeat_ms;  /* 0: no heartbeats */
+    int64_t min_update_ms; /* 0: no interval is kept */
+    int64_t resync_ms;     /* 0: never */
+    bool is_blind;
+};
+const struct ks_rpc_pace *ks_rpc_request_pace(const struct ks_rpc_request *r);
 /* NULL: the call has no goal. */
 const struct ks_until_config *ks_rpc_request_until(const struct ks_rpc_request *r);
 /* Sets what the client decides: targets, profile, and what else is to be told; not the goal. */

@@ -50,8 +50,10 @@ struct ks_source {
 
     /* kube thread */
     struct ks_feed *feed;
-    int64_t heartbeat_ms; /* 0: none */
+    struct ks_rpc_pace pace;
     struct ks_timer heartbeat;
+    struct ks_timer release;
+    struct ks_timer resync;
     int64_t life_ms; /* 0: no end */
     struct ks_timer life;
     struct ks_task open_task;
@@ -136,8 +138,42 @@ static void on_heartbeat(struct ks_timer *timer)
 {
     struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, heartbeat);
 
-    ks_timer_start(timer, s->heartbeat_ms);
+    ks_timer_start(timer, s->pace.heartbeat_ms);
     ks_feed_beat(s->feed);
+}
+
+/* What is held goes a quarter of the interval late at most. */
+static void start_release(struct ks_source *s)
+{
+    ks_timer_start(&s->release, s->pace.min_update_ms / 4);
+}
+
+static void on_release(struct ks_timer *timer)
+{
+    struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, release);
+
+    start_release(s);
+    ks_outbox_release(s->outbox);
+}
+
+static void on_resync(struct ks_timer *timer)
+{
+    struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, resync);
+
+    ks_timer_start(timer, s->pace.resync_ms);
+    ks_feed_repeat(s->feed);
+}
+
+static void start_pace(struct ks_source *s)
+{
+    if (s->pace.heartbeat_ms)
+        ks_timer_start(&s->heartbeat, s->pace.heartbeat_ms);
+    if (s->pace.min_update_ms)
+        start_release(s);
+    if (s->pace.resync_ms)
+        ks_timer_start(&s->resync, s->pace.resync_ms);
+    if (s->pace.is_blind)
+        on_feed_synced(s);
 }
 
 static void on_aged(struct ks_timer *timer)
@@ -164,16 +200,18 @@ static void on_open(struct ks_task *task)
         .stats = ks_worker_feed_stats(s->lane->worker),
         .clock = &ks_clock_real,
         .is_outcome_only = s->is_outcome_only,
+        .is_blind = ks_rpc_request_pace(s->request)->is_blind,
     };
     struct ks_error err = {0};
 
     ks_rpc_request_configure(s->request, &session);
     session.until = s->has_until ? &s->until : NULL;
-    s->heartbeat_ms = ks_rpc_request_heartbeat_ms(s->request);
+    s->pace = *ks_rpc_request_pace(s->request);
+    ks_outbox_set_interval(s->outbox, s->pace.min_update_ms);
     if (ks_feed_new(&config, &ops, s, &s->feed, &err))
         source_fail(s, &err);
-    else if (s->heartbeat_ms)
-        ks_timer_start(&s->heartbeat, s->heartbeat_ms);
+    else
+        start_pace(s);
     if (s->life_ms)
         ks_timer_start(&s->life, s->life_ms);
     s->request = ks_rpc_request_free(s->request);
@@ -185,6 +223,8 @@ static void on_close(struct ks_task *task)
     ks_rc rc = KS_RC_OK;
 
     ks_timer_stop(&s->heartbeat);
+    ks_timer_stop(&s->release);
+    ks_timer_stop(&s->resync);
     ks_timer_stop(&s->life);
     s->feed = ks_feed_free(s->feed);
     if (s->farewell && !atomic_load(&s->is_decided))
@@ -215,6 +255,8 @@ ks_rc ks_source_new(struct ks_lane *lane, const struct ks_source_ops *ops, void 
     ks_task_init(&s->open_task, on_open);
     ks_task_init(&s->close_task, on_close);
     ks_timer_init(&s->heartbeat, ks_worker_loop(lane->worker), on_heartbeat);
+    ks_timer_init(&s->release, ks_worker_loop(lane->worker), on_release);
+    ks_timer_init(&s->resync, ks_worker_loop(lane->worker), on_resync);
     ks_timer_init(&s->life, ks_worker_loop(lane->worker), on_aged);
     ks_tag_init(&s->bell, on_bell);
     ks_tag_init(&s->closed, on_closed_tag);

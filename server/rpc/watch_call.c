@@ -215,6 +215,7 @@ static struct ks_accepted_limits limits_of(const struct watch *w)
 static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request,
                            struct ks_error *err)
 {
+    const struct ks_rpc_pace *pace = ks_rpc_request_pace(request);
     struct ks_session_config config = {0};
     struct ks_accepted accepted = {
         .server_instance = ks_call_lane(w->call)->shared->instance,
@@ -227,7 +228,10 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
     accepted.profile = ks_profile_text(config.profile);
     accepted.generated_depth = config.generated_depth;
     accepted.include_causes = config.include_causes;
-    accepted.heartbeat_ms = ks_rpc_request_heartbeat_ms(request);
+    accepted.heartbeat_ms = pace->heartbeat_ms;
+    accepted.min_update_ms = pace->min_update_ms;
+    accepted.resync_ms = pace->resync_ms;
+    accepted.is_blind = pace->is_blind;
     accepted.limits = limits_of(w);
     rc = ks_encode_accepted(&accepted, &packet, err);
     if (rc)

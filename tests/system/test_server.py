@@ -163,10 +163,8 @@ class Refusals(Bench):
 
     def test_what_comes_later_is_never_dropped_silently(self):
         good = object_target(1, "cm", "x", "default")
-        second = {"seconds": 1}
         options = {
-            "min_update_interval": second, "resync_period": second,
-            "include_object": True, "summary_only": True, "blind": True,
+            "include_object": True, "summary_only": True,
             "scope_strategy": pb.SCOPE_STRATEGY_ROOT,
         }
         for name, value in options.items():

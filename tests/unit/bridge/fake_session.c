@@ -54,6 +54,26 @@ struct ks_session *ks_session_free(struct ks_session *s)
     return NULL;
 }
 
+void ks_session_each(const struct ks_session *s,
+                     void (*fn)(void *ctx, const struct ks_event *event), void *ctx)
+{
+    assert(s == &fake);
+    for (unsigned i = 0; i < OBJECTS_MAX; i++) {
+        const struct ks_event event = {.kind = KS_EVENT_UPDATE,
+                                       .update = {.message = KS_LIT("again")},
+                                       .sink_slot = &fake.slots[i]};
+
+        if (fake.slots[i])
+            fn(ctx, &event);
+    }
+}
+
+void ks_vigil_each(const struct ks_vigil *v, void (*fn)(void *ctx, const struct ks_event *event),
+                   void *ctx)
+{
+    ks_session_each(ks_vigil_session(v), fn, ctx);
+}
+
 /* A vigil is the same session, with a goal that the test decides. */
 ks_rc ks_vigil_new(struct ks_kube *kube, const struct ks_session_config *config,
                    const struct ks_session_ops *ops, void *ctx, struct ks_vigil **out,

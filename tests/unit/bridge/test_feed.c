@@ -296,6 +296,53 @@ static void the_outcome_alone_can_be_had(void **state)
     fixture_fini(&f);
 }
 
+static void a_blind_feed_is_synced_at_once(void **state)
+{
+    const struct ks_session_config session = {0};
+    struct fixture f;
+    struct ks_feed_config config;
+
+    (void)state;
+    fixture_init(&f, 10);
+    f.feed = ks_feed_free(f.feed);
+    config = (struct ks_feed_config){.session = &session,
+                                     .outbox = f.outbox,
+                                     .stats = &f.stats,
+                                     .clock = &f.clock.clock,
+                                     .is_blind = true};
+    assert_int_equal(ks_feed_new(&config, &ops, &f, &f.feed, NULL), KS_RC_OK);
+    assert_false(fake_session_is_open());
+    expect_waiting(&f, (const int[]){4}, 1);
+    ks_feed_beat(f.feed);
+    expect_waiting(&f, (const int[]){5}, 1);
+    ks_feed_repeat(f.feed);
+    expect_waiting(&f, NULL, 0);
+    fixture_fini(&f);
+}
+
+static void objects_are_told_again(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        fixture_init(&f, 10);
+        if (round)
+            reopen_with_goal(&f, false);
+        fake_update(0, "a");
+        fake_update(1, "b");
+        fake_synced();
+        expect_waiting(&f, (const int[]){2, 2, 4}, 3);
+        ks_feed_repeat(f.feed);
+        ks_feed_repeat(f.feed); /* in their slots */
+        expect_waiting(&f, (const int[]){2, 2}, 2);
+        fake_failed(KS_RC_LIMIT, "over");
+        ks_feed_repeat(f.feed);
+        expect_waiting(&f, NULL, 0);
+        fixture_fini(&f);
+    }
+}
+
 static void live(void *ctx)
 {
     struct fixture f = {0};
@@ -310,6 +357,8 @@ static void live(void *ctx)
         fake_update(0, "a");
         fake_synced();
         ks_feed_beat(f.feed);
+        if (!f.failed_rc)
+            ks_feed_repeat(f.feed);
         assert_int_equal(f.failed_rc, ks_alloc_failed() ? KS_RC_NOMEM : KS_RC_OK);
     }
     fixture_fini(&f);
@@ -410,6 +459,8 @@ int main(void)
         cmocka_unit_test(a_refused_session_is_no_feed),
         cmocka_unit_test(an_outcome_is_the_last),
         cmocka_unit_test(the_outcome_alone_can_be_had),
+        cmocka_unit_test(a_blind_feed_is_synced_at_once),
+        cmocka_unit_test(objects_are_told_again),
         cmocka_unit_test(short_memory_ends_it),
     };
 

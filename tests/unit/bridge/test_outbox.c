@@ -396,6 +396,67 @@ static void a_snapshot_is_a_get_response(void **state)
     fixture_fini(&f);
 }
 
+#define HOUR_MS 3600000
+
+static void an_interval_is_kept(void **state)
+{
+    struct ks_outbox_slot *a;
+    struct ks_outbox_slot *b;
+    struct ks_outbox_stats stats;
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    ks_outbox_set_interval(f.outbox, HOUR_MS);
+    a = ks_outbox_slot_new(f.outbox);
+    b = ks_outbox_slot_new(f.outbox);
+    put(&f, a, "first");
+    expect_take(&f, 64, 1, "first*0");
+    expect_take(&f, 64, 0, "");
+    put(&f, a, "second");
+    put(&f, a, "third");
+    put(&f, b, "another's first"); /* each object has its own time */
+    expect_take(&f, 64, 2, "another's first*0");
+    ks_outbox_release(f.outbox); /* no hour has passed */
+    expect_take(&f, 64, 0, "");
+    ks_outbox_get_stats(f.outbox, &stats);
+    assert_int_equal(stats.waiting, 0);
+    f.rings = 0;
+    assert_int_equal(push_change(&f, 7, KS_TARGET_SYNCED), KS_RC_OK); /* must not overtake it */
+    assert_int_equal(f.rings, 1);
+    expect_take(&f, 64, 3, "third*1 T7=2");
+    expect_take(&f, 64, 0, "");
+    put(&f, a, "last");
+    f.rings = 0;
+    ks_outbox_slot_retire(f.outbox, a); /* what is said last is not lost */
+    assert_int_equal(f.rings, 1);
+    expect_take(&f, 64, 5, "last*0");
+    put(&f, b, "held to the end");
+    fixture_fini(&f);
+}
+
+/* Both bounds of the interval, without a wait: at 0 everything is late enough. */
+static void what_was_held_for_long_enough_goes(void **state)
+{
+    struct ks_outbox_slot *a;
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    ks_outbox_set_interval(f.outbox, HOUR_MS);
+    a = ks_outbox_slot_new(f.outbox);
+    put(&f, a, "first");
+    expect_take(&f, 64, 1, "first*0");
+    expect_take(&f, 64, 0, "");
+    put(&f, a, "second");
+    ks_outbox_set_interval(f.outbox, 0);
+    f.rings = 0;
+    ks_outbox_release(f.outbox);
+    assert_int_equal(f.rings, 1);
+    expect_take(&f, 64, 2, "second*0");
+    fixture_fini(&f);
+}
+
 static void an_outcome_is_a_wait_response(void **state)
 {
     const struct ks_event event = {.kind = KS_EVENT_OUTCOME,
@@ -490,6 +551,8 @@ int main(void)
         cmocka_unit_test(a_snapshot_is_a_get_response),
         cmocka_unit_test(a_snapshot_has_a_ceiling),
         cmocka_unit_test(an_outcome_is_a_wait_response),
+        cmocka_unit_test(an_interval_is_kept),
+        cmocka_unit_test(what_was_held_for_long_enough_goes),
         cmocka_unit_test(short_memory_is_survived),
     };
 

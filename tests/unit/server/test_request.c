@@ -210,7 +210,7 @@ static int64_t heartbeat_of(int64_t seconds, int32_t nanos)
     interval.nanos = nanos;
     f.options.heartbeat_interval = &interval;
     pack(&f);
-    ms = decode(&f) ? -1 : ks_rpc_request_heartbeat_ms(f.request);
+    ms = decode(&f) ? -1 : ks_rpc_request_pace(f.request)->heartbeat_ms;
     if (ms < 0)
         assert_non_null(strstr(f.refusal.error.msg, "options.heartbeat_interval"));
     teardown(&f);
@@ -298,12 +298,8 @@ static void refuses_what_comes_later(void **state)
 
     (void)state;
     kstatus__v1__inventory_ref__init(&inventory);
-    REFUSED(UNIMPLEMENTED, "options.min_update_interval",
-            f.options.min_update_interval = &f.second);
-    REFUSED(UNIMPLEMENTED, "options.resync_period", f.options.resync_period = &f.second);
     REFUSED(UNIMPLEMENTED, "options.include_object", f.options.include_object = 1);
     REFUSED(UNIMPLEMENTED, "options.summary_only", f.options.summary_only = 1);
-    REFUSED(UNIMPLEMENTED, "options.blind", f.options.blind = 1);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy",
             f.options.scope_strategy = KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_ROOT);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy", f.options.scope_strategy = 99);
@@ -316,8 +312,42 @@ static void refuses_what_comes_later(void **state)
 static void what_is_wrong_comes_before_what_comes_later(void **state)
 {
     (void)state;
-    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.blind = 1;
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.summary_only = 1;
             f.object.name = text(""));
+}
+
+static void the_pace_of_a_stream(void **state)
+{
+    const struct ks_rpc_pace *pace;
+    Google__Protobuf__Duration moment;
+    struct fixture f;
+
+    (void)state;
+    google__protobuf__duration__init(&moment);
+    moment.nanos = 1000000;
+    setup(&f);
+    f.options.min_update_interval = &moment;
+    f.options.resync_period = &moment;
+    f.options.blind = 1;
+    pack(&f);
+    assert_int_equal(decode(&f), KS_RC_OK);
+    pace = ks_rpc_request_pace(f.request);
+    assert_int_equal(pace->min_update_ms, 100); /* brought within bounds */
+    assert_int_equal(pace->resync_ms, 1000);
+    assert_int_equal(pace->heartbeat_ms, 0);
+    assert_true(pace->is_blind);
+    teardown(&f);
+}
+
+static void refuses_a_bad_pace(void **state)
+{
+    (void)state;
+    REFUSED(INVALID_ARGUMENT, "options.resync_period", f.second.nanos = -1;
+            f.options.resync_period = &f.second);
+    REFUSED(INVALID_ARGUMENT, "options.min_update_interval", f.second.seconds = -1;
+            f.options.min_update_interval = &f.second);
+    REFUSED(INVALID_ARGUMENT, "options.blind", f.options.blind = 1; f.watch.until = &f.until;
+            f.until.goal = KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT);
 }
 
 static void a_goal_is_understood(void **state)
@@ -421,6 +451,12 @@ static void a_wait_needs_a_goal_and_little_else(void **state)
     f.options.generated_depth = 1;
     pack(&f);
     refuse_wait(&f, "options.generated_depth");
+    setup(&f);
+    aim(&f);
+    f.options.min_update_interval = &f.second;
+    f.options.resync_period = &f.second;
+    pack(&f);
+    refuse_wait(&f, "options.min_update_interval");
     setup(&f);
     aim(&f);
     pack(&f);
@@ -626,6 +662,8 @@ int main(void)
         cmocka_unit_test(refuses_bad_targets),
         cmocka_unit_test(refuses_what_comes_later),
         cmocka_unit_test(what_is_wrong_comes_before_what_comes_later),
+        cmocka_unit_test(the_pace_of_a_stream),
+        cmocka_unit_test(refuses_a_bad_pace),
         cmocka_unit_test(a_goal_is_understood),
         cmocka_unit_test(refuses_bad_goals),
         cmocka_unit_test(a_wait_needs_a_goal_and_little_else),
