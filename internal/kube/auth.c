@@ -30,6 +30,7 @@
 #define PLUGIN_FLOOR_MS 1000
 #define EARLY_REFRESH_MAX_MS 30000
 #define MAX_BASIC_BYTES ((size_t)64 << 10)
+#define EXPLANATION_MAX_BYTES ((size_t)16 << 10)
 
 enum source { SOURCE_FIXED, SOURCE_FILE, SOURCE_PLUGIN };
 
@@ -283,9 +284,8 @@ static void on_plugin_done(void *ctx, ks_rc rc, const struct ks_exec_credential 
             ks_backoff_reset(&auth->backoff);
         auth->not_before_ms = ks_loop_now_ms(auth->loop) +
                               (was_refused ? ks_backoff_next_ms(&auth->backoff) : PLUGIN_FLOOR_MS);
-        ks_fail(&auth->error, KS_RC_UNAUTHENTICATED,
-                "the API server refuses what the credential plugin %s gives",
-                auth->config->exec->command);
+        ks_fail(&auth->error, KS_RC_UNAUTHENTICATED, "Unauthorized");
+        ks_auth_refusal_explain(auth, &auth->error);
     }
     auth->on_change(auth->ctx);
 }
@@ -315,6 +315,47 @@ static ks_rc plugin_refresh(struct ks_auth *auth)
         ks_loop_wall_ms(auth->loop) >= auth->expires_wall_ms)
         return KS_RC_UNAUTHENTICATED;
     return KS_RC_OK;
+}
+
+/* What was sent, and what to look at. */
+static ks_rc refusal_describe(const struct ks_kube_config *c, struct ks_buf *out)
+{
+    const char *origin = c->origin ? c->origin : "the configuration";
+
+    if (c->exec)
+        return ks_buf_appendf(out,
+                              "what the credential plugin %s gave (%s): run the plugin by hand, "
+                              "and see whom it logs in, and where",
+                              c->exec->command, origin);
+    if (c->token_file)
+        return ks_buf_appendf(out, "the token in the file %s: see who writes it, and when last",
+                              c->token_file);
+    if (c->token)
+        return ks_buf_appendf(out,
+                              "the token of %s: it may have expired, or be of another cluster; "
+                              "fetch a new one",
+                              origin);
+    if (c->username)
+        return ks_buf_appendf(out, "the user name and password of %s: check both", origin);
+    if (c->cert_pem || c->cert_file)
+        return ks_buf_appendf(out,
+                              "the client certificate of %s: check that it has not expired, and "
+                              "that it is of this cluster",
+                              origin);
+    return ks_buf_appendf(out,
+                          "a request without credentials: %s names none; give its user a token, "
+                          "a certificate or a plugin",
+                          origin);
+}
+
+void ks_auth_refusal_explain(const struct ks_auth *auth, struct ks_error *err)
+{
+    KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(EXPLANATION_MAX_BYTES);
+    struct ks_error said = *err;
+
+    if (refusal_describe(auth->config, &text) == KS_RC_OK)
+        (void)ks_fail(err, said.rc, "the API server %s refused (%s) %s", /* passed on */
+                      auth->config->server, said.msg, text.data);
 }
 
 ks_rc ks_auth_get(struct ks_auth *auth, struct ks_credential *out, struct ks_error *err)

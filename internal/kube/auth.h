@@ -46,6 +46,9 @@ KS_MUST_USE ks_rc ks_auth_get(struct ks_auth *auth, struct ks_credential *out,
 /* The server refused that generation (401). Whether asking again can help: ks_auth_get then gives
  * another one. */
 bool ks_auth_refused(struct ks_auth *auth, uint64_t generation);
+/* Adds to what the server said with a 401: who refused what, and what to look at. Short of memory
+ * it stays as it is. */
+void ks_auth_refusal_explain(const struct ks_auth *auth, struct ks_error *err);
 /* Why the last attempt to fetch a credential failed, though an older one may still be in use; NULL
  * when it did not fail. Lent like a credential. */
 const struct ks_error *ks_auth_failure(const struct ks_auth *auth);

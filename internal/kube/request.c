@@ -289,18 +289,6 @@ static bool is_suspicious(const struct ks_kube_failure *failure)
     return failure->http_status == 429 && strstr(failure->error.msg, "shutting down");
 }
 
-/* An API server that knows nobody by the certificate says no more than 401. */
-static void certificate_suspect(const struct ks_kube_request *r, struct ks_error *err)
-{
-    const struct ks_kube_config *config = ks_kube_config_of(r->kube);
-    struct ks_error said = *err;
-
-    if ((config->cert_pem || config->cert_file) && !config->token && !config->token_file)
-        (void)ks_fail(err, said.rc, /* passed on */
-                      "the client certificate was not accepted; check that it has not expired: %s",
-                      said.msg);
-}
-
 static void answer_failed(struct ks_kube_request *r)
 {
     struct ks_kube_failure failure;
@@ -320,7 +308,7 @@ static void answer_failed(struct ks_kube_request *r)
         return;
     }
     if (r->http_status == 401) {
-        certificate_suspect(r, &failure.error);
+        ks_auth_refusal_explain(r->kube->auth, &failure.error);
         ks_kube_note_credentials(r->kube, &failure.error);
     } else if (r->http_status == 403) {
         ks_kube_note_credentials(r->kube, NULL); /* known, and not permitted */

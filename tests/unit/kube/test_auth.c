@@ -238,6 +238,7 @@ static void plugin_set(struct fixture *f, const char *commands)
                                       .args = f->no_texts,
                                       .env = f->no_texts};
     f->config.exec = &f->exec;
+    f->config.server = (char *)(uintptr_t) "https://api";
 }
 
 /* Prints a credential; expiry "" for none. */
@@ -362,7 +363,7 @@ static void a_refused_credential_is_fetched_anew(void **state)
     assert_string_equal(get(f), "Bearer two");
     /* That one is refused as well: no second run at once, and the value is not given out again. */
     assert_false(ks_auth_refused(f->auth, generation(f)));
-    assert_non_null(strstr(get(f), "refuses"));
+    assert_non_null(strstr(get(f), "refused (Unauthorized) what the credential plugin"));
     ks_clock_test_advance(&f->clock, 2000);
     assert_string_equal(get(f), "again");
     plugin_wait(f);
@@ -392,6 +393,7 @@ static void a_missing_plugin_is_told_with_its_hint(void **state)
                                       .env = f->no_texts,
                                       .install_hint = (char[]){"see https://example.test"}};
     f->config.exec = &f->exec;
+    f->config.server = (char *)(uintptr_t) "https://api";
     start(f);
     assert_non_null(strstr(get(f), "/nonexistent/get-token"));
     assert_non_null(strstr(get(f), "see https://example.test"));

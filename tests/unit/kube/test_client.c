@@ -478,6 +478,8 @@ static void a_refused_credential_is_tried_anew_once(void **state)
     assert_int_equal(h2server_count(f->tls).requests, 1);
     assert_true(ks_kube_credential_trouble(f->kube, &trouble));
     assert_non_null(strstr(trouble.msg, "401"));
+    assert_non_null(strstr(trouble.msg, "the token in the file "));
+    assert_non_null(strstr(trouble.msg, f->token_path));
     call_start(f, &taken, "/echo");
     turn_until(f, &taken.ends, 1);
     assert_false(ks_kube_credential_trouble(f->kube, &trouble));
@@ -503,10 +505,41 @@ static void a_certificate_that_is_refused_is_named(void **state)
     call_start(f, &c, "/status/401");
     turn_until(f, &c.ends, 1);
     assert_int_equal(c.failure.rc, KS_RC_UNAUTHENTICATED);
-    assert_non_null(strstr(c.failure.error.msg, "the client certificate was not accepted"));
+    assert_non_null(strstr(c.failure.error.msg, "the client certificate of "));
+    assert_non_null(strstr(c.failure.error.msg, f->config.server));
     assert_non_null(strstr(c.failure.error.msg, "401"));
     assert_true(ks_kube_credential_trouble(f->kube, &trouble));
     assert_non_null(strstr(trouble.msg, "expired"));
+}
+
+/* Whatever was sent, the answer to a 401 names it, where it came from, and who refused it. */
+static void a_refusal_names_what_was_refused(void **state)
+{
+    static const struct {
+        const char *token, *username, *origin, *says;
+    } cases[] = {
+        {"t", NULL, "/k, context prod",
+         "refused (HTTP 401: credentials not accepted) the token of /k, context prod: it may have"},
+        {NULL, "ann", "/k, context prod", "the user name and password of /k, context prod"},
+        {NULL, NULL, "/k, context prod", "without credentials: /k, context prod names none"},
+    };
+    struct fixture *f = *state;
+
+    f->config.token_file = NULL;
+    for (size_t i = 0; i < KS_ARRAY_LEN(cases); i++) {
+        struct call c = {0};
+
+        f->config.token = (char *)(uintptr_t)cases[i].token;
+        f->config.username = (char *)(uintptr_t)cases[i].username;
+        f->config.origin = (char *)(uintptr_t)cases[i].origin;
+        kube_start(f);
+        call_start(f, &c, "/status/401");
+        turn_until(f, &c.ends, 1);
+        assert_int_equal(c.failure.rc, KS_RC_UNAUTHENTICATED);
+        assert_non_null(strstr(c.failure.error.msg, cases[i].says));
+        f->kube = ks_kube_free(f->kube);
+    }
+    f->config.origin = NULL;
 }
 
 static void impersonation_goes_with_each_request(void **state)
@@ -655,6 +688,7 @@ int main(void)
         TLS(the_credential_of_the_moment_is_sent),
         TLS(a_refused_credential_is_tried_anew_once),
         TLS(a_certificate_that_is_refused_is_named),
+        TLS(a_refusal_names_what_was_refused),
         TLS(impersonation_goes_with_each_request),
         TLS(impersonation_cannot_break_a_header),
         TLS(without_a_credential_nothing_is_sent),
