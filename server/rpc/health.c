@@ -36,7 +36,7 @@ static serving_status status_now(struct ks_call *call)
     return atomic_load(&ks_call_lane(call)->shared->is_draining) ? NOT_SERVING : SERVING;
 }
 
-/* KS_RC_PARSE when it is no HealthCheckRequest. */
+/* KS_RC_PARSE when it is no HealthCheckRequest; KS_RC_NOMEM. */
 static ks_rc read_service(struct ks_str message, bool *out_is_known)
 {
     Grpc__Health__V1__HealthCheckRequest *request;
@@ -47,7 +47,7 @@ static ks_rc read_service(struct ks_str message, bool *out_is_known)
     request = grpc__health__v1__health_check_request__unpack(
         &unpack.allocator, message.len, (const uint8_t *)(message.ptr ? message.ptr : ""));
     if (!request)
-        return KS_RC_PARSE;
+        return ks_unpack_is_out_of_memory(&unpack) ? KS_RC_NOMEM : KS_RC_PARSE;
     name = ks_unpack_str(request->service);
     *out_is_known = name.len == 0 || ks_str_is(name, "kstatus.v1.StatusService") ||
                     ks_str_is(name, "grpc.health.v1.Health");
@@ -65,19 +65,24 @@ static struct ks_str pack(serving_status status, uint8_t out[16])
                        grpc__health__v1__health_check_response__pack(&response, out));
 }
 
-static void refuse_message(struct ks_call *call)
+static void refuse_message(struct ks_call *call, ks_rc rc)
 {
-    ks_call_finish(call, GRPC_STATUS_INVALID_ARGUMENT,
-                   "the request is no valid grpc.health.v1.HealthCheckRequest", NO_DETAILS);
+    if (rc == KS_RC_NOMEM)
+        ks_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "the server is out of memory",
+                       NO_DETAILS);
+    else
+        ks_call_finish(call, GRPC_STATUS_INVALID_ARGUMENT,
+                       "the request is no valid grpc.health.v1.HealthCheckRequest", NO_DETAILS);
 }
 
 static void check_on_request(struct ks_call *call, struct ks_str message)
 {
     uint8_t bytes[16];
     bool is_known;
+    ks_rc rc = read_service(message, &is_known);
 
-    if (read_service(message, &is_known))
-        refuse_message(call);
+    if (rc)
+        refuse_message(call, rc);
     else if (!is_known)
         ks_call_finish(call, GRPC_STATUS_NOT_FOUND, "this server has no service of that name",
                        NO_DETAILS);
@@ -111,9 +116,10 @@ static void watch_step(struct ks_call *call)
 static void watch_on_request(struct ks_call *call, struct ks_str message)
 {
     struct health_watch *w = ks_call_state(call);
+    ks_rc rc = read_service(message, &w->is_known);
 
-    if (read_service(message, &w->is_known)) {
-        refuse_message(call);
+    if (rc) {
+        refuse_message(call, rc);
         return;
     }
     w->is_started = true;
