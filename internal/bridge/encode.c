@@ -22,6 +22,7 @@
 #include <kstatus/v1/status_service.pb-c.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 
 #include "bridge/encode_cause.h"
 #include "bridge/encode_outcome.h"
@@ -231,7 +232,8 @@ static ks_rc encode_update(const struct ks_update *u, struct ks_packet **out, st
     }
     set_update_parts(&m, &parts, u, &pool);
     m.status = (Kstatus__V1__ReconcileStatus)u->status;
-    m.previous_status = (Kstatus__V1__ReconcileStatus)u->previous_status;
+    m.previous_status =
+        (Kstatus__V1__ReconcileStatus)(KS_PLANTED(27) ? u->status : u->previous_status);
     m.basis = (Kstatus__V1__StatusBasis)u->basis;
     m.reason = pool_name(&pool, u->reason);
     m.message = pool_add(&pool, u->message, TEXT_MAX);

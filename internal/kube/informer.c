@@ -25,6 +25,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "kube/rv.h"
 #include "kube/store.h"
 #include "kube/watch_decode.h"
@@ -122,7 +123,8 @@ static bool is_of_other_world(const struct ks_informer *informer, const struct k
 static bool confirm(struct ks_informer *informer, struct ks_record *record,
                     const struct ks_identity *id)
 {
-    ks_store_set_generation(record, informer->generation);
+    if (!KS_PLANTED(3))
+        ks_store_set_generation(record, informer->generation);
     return !id->resource_version.len || !ks_str_eq(record->resource_version, id->resource_version);
 }
 
@@ -149,7 +151,7 @@ static void upsert(struct ks_informer *informer, const struct ks_identity *id,
         return;
     if (record && is_of_other_world(informer, record, id))
         forget_versions(informer);
-    if (record && !ks_str_eq(record->uid, id->uid)) {
+    if (record && !ks_str_eq(record->uid, id->uid) && !KS_PLANTED(2)) {
         drop(informer, record, KS_GONE_REPLACED);
         record = NULL;
         if (is_closed(informer))
@@ -241,7 +243,7 @@ static void on_sync_end(void *ctx)
 
     pin(informer);
     informer->is_syncing = false;
-    if (informer->unnamed == 0)
+    if (informer->unnamed == 0 && !KS_PLANTED(1))
         sweep(informer);
     if (!is_closed(informer) && !informer->has_synced) {
         informer->has_synced = true;

@@ -27,6 +27,7 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/plant.h"
 #include "kube/catalog.h"
 #include "kube/client.h"
 #include "kube/discovery.h"
@@ -386,7 +387,7 @@ void ks_resolve_cancel(struct ks_resolve *r)
 
 void ks_mapper_invalidate(struct ks_mapper *m)
 {
-    m->epoch++;
+    m->epoch += !KS_PLANTED(22);
     misses_forget(m);
 }
 

@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "json/items.h"
 #include "json/json.h"
 #include "kube/peek.h"
@@ -339,7 +340,7 @@ static void finish_page(struct ks_reflector *r)
     }
     r->list->pages++;
     r->list->is_page_retried = false;
-    if (r->list->token.len)
+    if (r->list->token.len && !KS_PLANTED(6))
         ask_page(r);
     else
         finish_list(r);
@@ -372,7 +373,7 @@ static void on_end(void *ctx, const struct ks_kube_failure *failure)
         r->list->is_page_retried = true;
         /* A first page is of a new state, and what the cut one confirmed may be gone in it; a later
          * page is of the state that its token names. */
-        if (r->list->pages == 0)
+        if (r->list->pages == 0 && !KS_PLANTED(7))
             r->list->is_begun = false;
         ask_page(r);
     } else {

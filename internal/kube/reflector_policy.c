@@ -16,6 +16,8 @@
  */
 #include "kube/reflector_policy.h"
 
+#include "base/plant.h"
+
 #define MAX_REPEATS 2
 #define MAX_STREAM_ENDS 2
 #define MAX_SERVER_ERRORS 5
@@ -289,7 +291,7 @@ struct ks_plan ks_policy_watch_failed(struct ks_policy *p, const struct ks_kube_
         p->is_rv_bad = true;
         return history_lost(p);
     }
-    if (failure->rc == KS_RC_GONE)
+    if (failure->rc == KS_RC_GONE && !KS_PLANTED(4))
         return history_lost(p);
     if (failure->rc == KS_RC_INVALID)
         return watch_invalid(p);

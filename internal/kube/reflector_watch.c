@@ -18,6 +18,8 @@
  */
 #include <stdatomic.h>
 
+#include "base/plant.h"
+
 #include "json/json.h"
 #include "kube/peek.h"
 #include "kube/reflector_internal.h"
@@ -269,7 +271,7 @@ static ks_rc on_bad_line(struct ks_reflector *r, struct ks_str line, const struc
 static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event *event,
                              struct ks_str line)
 {
-    bool is_deleted = event->type == KS_WATCH_DELETED;
+    bool is_deleted = event->type == KS_WATCH_DELETED && !KS_PLANTED(5);
     struct ks_identity id;
     struct ks_error err;
     bool is_ours = false;

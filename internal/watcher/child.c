@@ -16,6 +16,7 @@
 #include "watcher/children.h"
 
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "base/rfc3339.h"
 
 #include "json/path.h"
@@ -354,7 +355,7 @@ bool ks_child_see(struct ks_brood *b, struct ks_record *record, struct ks_json_v
     struct ks_str owner = ks_json_lenient_str(controller, "uid", "");
     struct ks_child *c = record->user;
 
-    if (c && !ks_str_eq(c->family->uid, owner)) {
+    if (c && !ks_str_eq(c->family->uid, owner) && !KS_PLANTED(19)) {
         if (!ks_child_tell_disowned(c) || !part(record))
             return false;
         c = NULL;
@@ -386,5 +387,5 @@ bool ks_family_changed(struct ks_family *f)
         if (!ks_child_tell(f->child))
             return false;
     }
-    return !p || ks_parent_reconsider(p);
+    return !p || KS_PLANTED(28) || ks_parent_reconsider(p);
 }

@@ -20,6 +20,7 @@
 #include "watcher/session_internal.h"
 
 #include "base/alloc.h"
+#include "base/plant.h"
 
 struct ks_doubt {
     struct ks_list link; /* in session->doubts, in order of raising */
@@ -102,7 +103,7 @@ static void on_state(void *ctx, ks_source_state state, const struct ks_error *er
 {
     if (state == KS_SOURCE_DENIED || state == KS_SOURCE_ABSENT || state == KS_SOURCE_FAILED ||
         state == KS_SOURCE_UNAUTHENTICATED)
-        resolve(ctx, /* is_gone= */ false);
+        resolve(ctx, /* is_gone= */ KS_PLANTED(9));
 }
 
 static void on_limit(void *ctx KS_UNUSED)

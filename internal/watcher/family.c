@@ -15,6 +15,7 @@
 #include "watcher/children.h"
 
 #include "base/alloc.h"
+#include "base/plant.h"
 
 /* Never 0. */
 uint64_t ks_revision_hash(struct ks_str text)
@@ -91,7 +92,7 @@ void ks_family_uncount(struct ks_family *f, struct ks_child *c)
 {
     if (c->digest.is_ready && is_wanted(f, c))
         f->ready_count--;
-    if (c->digest.fails)
+    if (c->digest.fails && !KS_PLANTED(18))
         f->failing_count--;
     ks_list_remove(&c->in_failing);
 }

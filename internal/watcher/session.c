@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 
 #include "kube/client.h"
 
@@ -133,7 +134,7 @@ static void count_chain(void *ctx, struct ks_str key KS_UNUSED, void *value)
 {
     struct ks_counts *counts = ctx;
 
-    for (const struct ks_object *o = value; o; o = o->sibling) {
+    for (const struct ks_object *o = value; o; o = KS_PLANTED(23) ? NULL : o->sibling) {
         if (o->shown && ks_object_targets(o) && !(o->is_gone && !o->named))
             counts->by_status[o->shown->status]++;
     }
@@ -181,7 +182,7 @@ bool ks_session_settle(struct ks_session *s, struct ks_pursuit *p)
     if (s->state != KS_SESSION_SNAPSHOT)
         return true;
     for (size_t i = 0; i < s->pursuit_count; i++) {
-        if (!s->pursuits[i].is_settled)
+        if (!s->pursuits[i].is_settled && !KS_PLANTED(10))
             return true;
     }
     ks_timer_stop(&s->first_answer);

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 
 #include "kube/rv.h"
 
@@ -167,7 +168,7 @@ static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value 
  * there until its finalizers are. */
 static bool is_certain(const struct ks_watch *w, ks_gone how)
 {
-    return w->is_exact || how == KS_GONE_REPLACED;
+    return w->is_exact || how == KS_GONE_REPLACED || KS_PLANTED(8);
 }
 
 static bool lose_object(struct ks_watch *w, struct ks_object *o, struct ks_str uid, ks_gone how)
@@ -331,6 +332,8 @@ static bool answer_named(struct ks_watch *w)
         bool is_known = (o->is_gone || is_newer) && o->shown;
 
         if (o->is_unreadable || ks_informer_find(w->informer, p->ns, p->target.name))
+            continue;
+        if (KS_PLANTED(26) && o->shown)
             continue;
         if (is_newer && !is_known) /* it waits for its children */
             continue;
@@ -535,7 +538,7 @@ static bool is_same_selection(const struct ks_pursuit *a, const struct ks_pursui
 {
     return is_same_collection(a, b) &&
            ks_str_eq(a->target.label_selector, b->target.label_selector) &&
-           ks_str_eq(a->target.field_selector, b->target.field_selector);
+           (ks_str_eq(a->target.field_selector, b->target.field_selector) || KS_PLANTED(24));
 }
 
 static bool plan_selector(struct ks_session *s, struct ks_pursuit *p)

@@ -30,9 +30,8 @@ static void draw_collection(struct world *w, struct reader_target *t, bool is_co
 {
     const struct species *s;
 
-    t->species = (int)dice_below(&w->dice, SPECIES_COUNT);
-    if (is_common) /* so that targets meet */
-        t->species = (int)(w->seed % SPECIES_COUNT);
+    /* Targets of one kind meet. */
+    t->species = is_common ? w->cast[0] : world_cast(w);
     s = &species[t->species];
     if (dice_permille(&w->dice, 300)) {
         t->target.resource = ks_str_from(s->plural);

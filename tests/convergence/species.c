@@ -68,6 +68,21 @@ static ks_rc pod_container(struct dice *d, struct ks_buf *out)
     return ks_buf_appendf(out, "{\"name\":\"c\",\"ready\":true,\"state\":{\"running\":{}}}");
 }
 
+/* A Pod that fails its owner. */
+static ks_rc body_failing_pod(int64_t wall_ms, struct ks_buf *out)
+{
+    char now[TIME_SIZE];
+
+    time_text(wall_ms, now);
+    return ks_buf_appendf(out,
+                          "\"g\":1,\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]},"
+                          "\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\","
+                          "\"status\":\"False\",\"lastTransitionTime\":\"%s\"}],"
+                          "\"containerStatuses\":[{\"name\":\"c\",\"restartCount\":3,\"state\":{"
+                          "\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"m\"}}}]}",
+                          now);
+}
+
 static ks_rc body_pod(struct dice *d, int64_t wall_ms, struct ks_buf *out)
 {
     static const char *const phases[] = {"Pending", "Pending", "Running",   "Running",
@@ -79,7 +94,6 @@ static ks_rc body_pod(struct dice *d, int64_t wall_ms, struct ks_buf *out)
                        "\"conditions\":[",
                        dice_below(d, 3), dice_permille(d, 500) ? "Always" : "Never",
                        pick(d, phases, KS_ARRAY_LEN(phases)));
-
     rc = rc ? rc : pod_condition(d, wall_ms, out);
     rc = rc ? rc : ks_buf_append_str(out, KS_LIT("],\"containerStatuses\":["));
     rc = rc ? rc : pod_container(d, out);

@@ -31,13 +31,14 @@ struct run {
     int64_t pause_ms;
     uint64_t writes;
     uint64_t updates;
+    uint32_t short_pages; /* no fault: it stays so when all is quiet */
     bool is_down;
 };
 
 static void odds_draw(struct run *run)
 {
     struct dice *d = &run->world->dice;
-    struct wire_odds odds;
+    struct wire_odds odds = {.short_pages = run->short_pages};
     uint32_t *const all[] = {&odds.refuse, &odds.status, &odds.gone, &odds.delay,       &odds.hang,
                              &odds.cut,    &odds.end,    &odds.slow, &odds.no_bookmarks};
 
@@ -82,7 +83,7 @@ static void door_toggle(struct run *run)
 static void act_on_object(struct run *run)
 {
     struct world *w = run->world;
-    struct world_name n = world_pick(w, (int)dice_below(&w->dice, SPECIES_COUNT));
+    struct world_name n = world_pick(w, world_cast(w));
     uint32_t what = dice_below(&w->dice, 100);
 
     if (!world_serves(w, n.species))
@@ -148,10 +149,11 @@ static void stir(struct run *run)
 
 static void still(struct run *run)
 {
-    static const struct wire_odds none = {0};
+    const struct wire_odds none = {.short_pages = run->short_pages};
     struct world *w = run->world;
 
     wire_set_odds(&none);
+    wire_calm();
     if (run->is_down)
         door_toggle(run);
     world_op(w, "{\"op\":\"rbac-clear\"}");
@@ -212,6 +214,7 @@ static void prepare(struct run *run)
     struct world *w = run->world;
 
     run->temper_faults = tempers[dice_below(&w->dice, KS_ARRAY_LEN(tempers))];
+    run->short_pages = dice_permille(&w->dice, 400) ? 700 : 0;
     run->pause_ms = pauses[dice_below(&w->dice, KS_ARRAY_LEN(pauses))];
     wire_set_latency(latencies[dice_below(&w->dice, KS_ARRAY_LEN(latencies))]);
     for (int i = 0; i < SPECIES_COUNT; i++) {

@@ -47,6 +47,24 @@ void wire_set_odds(const struct wire_odds *odds)
     the_wire.odds = *odds;
 }
 
+static void client_calm(struct ks_http *http)
+{
+    KS_LIST_FOREACH(link, &http->requests)
+    {
+        struct ks_http_request *r = KS_CONTAINER_OF(link, struct ks_http_request, link);
+
+        r->fate = (struct wire_fate){.cut_at = UINT64_MAX};
+    }
+}
+
+void wire_calm(void)
+{
+    KS_LIST_FOREACH(link, &the_wire.clients)
+    {
+        client_calm(KS_CONTAINER_OF(link, struct ks_http, link));
+    }
+}
+
 void wire_set_verbose(bool is_verbose)
 {
     the_wire.is_verbose = is_verbose;
@@ -212,12 +230,26 @@ static ks_rc header_add(struct ks_buf *b, const char *name, struct ks_str value)
     return rc ? rc : ks_buf_append_byte(b, '\0');
 }
 
+/* A page may be as short as the server likes. */
+static ks_rc path_add(struct ks_buf *b, const char *path)
+{
+    static const char wanted[] = "limit=500";
+    const char *limit = strstr(path, wanted);
+    char text[4096];
+
+    if (!limit || !odds_of(the_wire.odds.short_pages))
+        return header_add(b, ":path", ks_str_from(path));
+    snprintf(text, sizeof(text), "%.*slimit=%u%s", (int)(limit - path), path,
+             1 + dice_below(&the_wire.dice, 6), limit + sizeof(wanted) - 1);
+    return header_add(b, ":path", ks_str_from(text));
+}
+
 static ks_rc headers_fill(struct ks_http_request *r, const struct ks_http_request_config *c)
 {
     struct ks_buf *b = &r->stream.headers;
     ks_rc rc = header_add(b, ":method", ks_str_from(c->method));
 
-    rc = rc ? rc : header_add(b, ":path", ks_str_from(c->path));
+    rc = rc ? rc : path_add(b, c->path);
     rc = rc ? rc : header_add(b, "accept", ks_str_from(c->accept ? c->accept : "application/json"));
     rc = rc ? rc : header_add(b, "user-agent", ks_str_from(r->http->user_agent));
     rc = rc ? rc : header_add(b, "authorization", c->authorization);

@@ -32,6 +32,7 @@ struct wire_odds {
     uint32_t end;          /* the body ends cleanly at any byte */
     uint32_t slow;         /* a few bytes at a time */
     uint32_t no_bookmarks; /* none comes through */
+    uint32_t short_pages;  /* of a list */
 };
 
 struct wire_stats {
@@ -47,6 +48,8 @@ void wire_start(struct ks_loop *loop, struct sim *sim, struct dice dice);
 /* Prints each request and how it ends. */
 void wire_set_verbose(bool is_verbose);
 void wire_set_odds(const struct wire_odds *odds);
+/* What was to happen to requests that are under way does not; what has happened stays so. */
+void wire_calm(void);
 /* Down: every connection breaks, and none can be made. */
 void wire_set_down(bool is_down);
 /* Requests to the server arrive after up to that time. */

@@ -67,6 +67,30 @@ static ks_rc parts_make(struct world *w, struct ks_error *err)
     return rc ? rc : identities_make(w, err);
 }
 
+int world_cast(struct world *w)
+{
+    return w->cast[dice_below(&w->dice, w->cast_size)];
+}
+
+/* Now and then a family, or all. */
+static void cast_draw(struct world *w)
+{
+    static const int families[][3] = {{SPECIES_DEPLOYMENT, SPECIES_REPLICA_SET, SPECIES_POD},
+                                      {SPECIES_STATEFUL_SET, SPECIES_POD, SPECIES_POD},
+                                      {SPECIES_REPLICA_SET, SPECIES_JOB, SPECIES_POD}};
+    const int *family = families[dice_below(&w->dice, KS_ARRAY_LEN(families))];
+    uint32_t more = dice_below(&w->dice, 4);
+
+    if (dice_permille(&w->dice, 500)) {
+        for (int i = 0; i < 3; i++)
+            w->cast[w->cast_size++] = family[i];
+    } else {
+        more++;
+    }
+    for (uint32_t i = 0; i < more; i++)
+        w->cast[w->cast_size++] = (int)dice_below(&w->dice, SPECIES_COUNT);
+}
+
 ks_rc world_new(uint64_t seed, bool is_verbose, struct world **out, struct ks_error *err)
 {
     struct world *w = ks_alloc0(sizeof(*w));
@@ -84,9 +108,10 @@ ks_rc world_new(uint64_t seed, bool is_verbose, struct world **out, struct ks_er
         .clock = &w->clock.clock,
         .log = {.fd = -1, .level = KS_LOG_ERROR, .format = KS_LOG_TEXT, .clock = &w->clock.clock},
         .random_state = dice_next(&w->dice),
-        .has_watch_list = dice_permille(&w->dice, 700),
+        .has_watch_list = dice_permille(&w->dice, 500),
         .has_aggregated_discovery = dice_permille(&w->dice, 700),
     };
+    cast_draw(w);
     w->sim.config.history = (size_t)dice_between(&w->dice, 5, 200);
     rc = parts_make(w, err);
     if (rc) {

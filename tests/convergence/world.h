@@ -47,6 +47,8 @@ struct world {
     bool is_verbose;
     bool has_trouble;
     char trouble[WORLD_TEXT_MAX]; /* the first */
+    int cast[SPECIES_COUNT];      /* the species of this run: few, so that they meet often */
+    uint32_t cast_size;
     /* Times at which something that may explain an answer was last so; 0: never. */
     int64_t crd_absent_ms[SPECIES_COUNT];
 };
@@ -73,6 +75,8 @@ struct world_name {
     const char *name;
 };
 struct world_name world_pick(struct world *w, int species);
+/* One of the run's species. */
+int world_cast(struct world *w);
 
 struct sim_rev *world_find(const struct world *w, const struct world_name *n);
 bool world_serves(const struct world *w, int species);
