@@ -87,13 +87,16 @@ static ks_rc body_pod(struct dice *d, int64_t wall_ms, struct ks_buf *out)
 {
     static const char *const phases[] = {"Pending", "Pending", "Running",   "Running",
                                          "Running", "Failed",  "Succeeded", "Odd"};
-    ks_rc rc =
-        ks_buf_appendf(out,
-                       "\"g\":1,\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i%u\"}],"
-                       "\"restartPolicy\":\"%s\"},\"status\":{\"phase\":\"%s\","
-                       "\"conditions\":[",
-                       dice_below(d, 3), dice_permille(d, 500) ? "Always" : "Never",
-                       pick(d, phases, KS_ARRAY_LEN(phases)));
+    ks_rc rc;
+
+    if (dice_permille(d, 350))
+        return body_failing_pod(wall_ms, out);
+    rc = ks_buf_appendf(out,
+                        "\"g\":1,\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i%u\"}],"
+                        "\"restartPolicy\":\"%s\"},\"status\":{\"phase\":\"%s\","
+                        "\"conditions\":[",
+                        dice_below(d, 3), dice_permille(d, 500) ? "Always" : "Never",
+                        pick(d, phases, KS_ARRAY_LEN(phases)));
     rc = rc ? rc : pod_condition(d, wall_ms, out);
     rc = rc ? rc : ks_buf_append_str(out, KS_LIT("],\"containerStatuses\":["));
     rc = rc ? rc : pod_container(d, out);
