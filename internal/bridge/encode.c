@@ -376,6 +376,7 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     options.generated_depth = accepted->generated_depth;
     options.include_causes = accepted->include_causes;
     options.blind = accepted->is_blind;
+    options.summary_only = accepted->is_summary;
     options.heartbeat_interval = optional_duration(&times[0], accepted->heartbeat_ms);
     options.min_update_interval = optional_duration(&times[1], accepted->min_update_ms);
     options.resync_period = optional_duration(&times[2], accepted->resync_ms);

@@ -48,6 +48,7 @@ struct ks_accepted {
     int64_t min_update_ms;
     int64_t resync_ms;
     bool is_blind;
+    bool is_summary;
     struct ks_accepted_limits limits;
 };
 KS_MUST_USE ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **out,

@@ -39,6 +39,9 @@ struct ks_feed {
     void *ctx;
     enum { FEED_OPEN, FEED_FAILED, FEED_DECIDED } state;
     bool is_outcome_only;
+    bool is_summary;
+    bool has_summary; /* SYNCED was told */
+    struct ks_counts summary;
     const struct ks_clock *clock;
     size_t doubtful_count;
     struct {
@@ -125,6 +128,11 @@ static void note_target(struct ks_feed *feed, const struct ks_target_change *cha
     }
 }
 
+static bool is_of_object(const struct ks_event *event)
+{
+    return event->kind == KS_EVENT_UPDATE || event->kind == KS_EVENT_REMOVED;
+}
+
 static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct ks_error *err)
 {
     struct ks_packet *packet = NULL;
@@ -132,6 +140,11 @@ static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct 
 
     if (feed->is_outcome_only && event->kind != KS_EVENT_OUTCOME)
         return KS_RC_OK;
+    if (feed->is_summary && is_of_object(event)) {
+        if (feed->has_summary)
+            feed->ops.on_change(feed->ctx);
+        return KS_RC_OK;
+    }
     rc = ks_encode_event(event, &packet, err);
     if (rc)
         return rc;
@@ -163,6 +176,10 @@ static void on_event(void *ctx, const struct ks_event *event)
     if (deliver(feed, event, &err)) {
         feed_fail(feed, &err);
         return; /* the feed may be gone */
+    }
+    if (event->kind == KS_EVENT_SYNCED) {
+        feed->has_summary = true;
+        feed->summary = event->synced.counts;
     }
     if (event->kind == KS_EVENT_OUTCOME)
         feed_decide(feed);
@@ -213,6 +230,7 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     feed->stats = config->stats;
     feed->clock = config->clock;
     feed->is_outcome_only = config->is_outcome_only;
+    feed->is_summary = config->is_summary;
     feed->ops = *ops;
     feed->ctx = ctx;
     rc = feed_open(feed, config, err);
@@ -226,30 +244,64 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     return KS_RC_OK;
 }
 
+static void tally(const struct ks_feed *feed, struct ks_synced *out)
+{
+    if (feed->vigil)
+        ks_session_tally(ks_vigil_session(feed->vigil), out);
+    else if (feed->session)
+        ks_session_tally(feed->session, out);
+    else
+        out->aggregate = ks_counts_aggregate(&out->counts, KS_STATUS_CURRENT);
+}
+
+/* Whether there was memory for it. */
+static bool tell_tally(struct ks_feed *feed, struct ks_heartbeat *heartbeat)
+{
+    struct ks_packet *packet = NULL;
+    ks_rc rc;
+
+    if (feed->doubtful_count > 0)
+        heartbeat->staleness_ms = feed->clock->mono_ms(feed->clock) - feed->doubtful[0].since_ms;
+    rc = ks_encode_heartbeat(heartbeat, &packet, NULL);
+    if (rc == KS_RC_OK)
+        rc = ks_outbox_push(feed->outbox, packet);
+    (void)ks_packet_unref(packet); /* always NULL */
+    if (rc)
+        return false;
+    feed->summary = heartbeat->tally.counts;
+    return true;
+}
+
 void ks_feed_beat(struct ks_feed *feed)
 {
     struct ks_heartbeat heartbeat = {0};
     struct ks_outbox_stats stats;
-    struct ks_packet *packet = NULL;
-    ks_rc rc;
+    bool is_told;
 
     ks_outbox_get_stats(feed->outbox, &stats);
     if (feed->state != FEED_OPEN || stats.waiting > 0)
         return;
     heartbeat.coalesced_total = stats.coalesced_total;
-    if (feed->doubtful_count > 0)
-        heartbeat.staleness_ms = feed->clock->mono_ms(feed->clock) - feed->doubtful[0].since_ms;
-    if (feed->vigil)
-        ks_session_tally(ks_vigil_session(feed->vigil), &heartbeat.tally);
-    else if (feed->session)
-        ks_session_tally(feed->session, &heartbeat.tally);
-    else
-        heartbeat.tally.aggregate = ks_counts_aggregate(&heartbeat.tally.counts, KS_STATUS_CURRENT);
-    rc = ks_encode_heartbeat(&heartbeat, &packet, NULL);
-    if (rc == KS_RC_OK)
-        rc = ks_outbox_push(feed->outbox, packet);
-    (void)rc;                      /* without memory for it, the next one may come through */
-    (void)ks_packet_unref(packet); /* always NULL */
+    tally(feed, &heartbeat.tally);
+    is_told = tell_tally(feed, &heartbeat);
+    (void)is_told; /* if not, the next one may be */
+}
+
+bool ks_feed_summarize(struct ks_feed *feed)
+{
+    struct ks_heartbeat heartbeat = {0};
+    struct ks_outbox_stats stats;
+
+    ks_outbox_get_stats(feed->outbox, &stats);
+    if (feed->state != FEED_OPEN)
+        return true;
+    if (stats.waiting > 0)
+        return false;
+    heartbeat.coalesced_total = stats.coalesced_total;
+    tally(feed, &heartbeat.tally);
+    if (memcmp(&feed->summary, &heartbeat.tally.counts, sizeof(feed->summary)) == 0)
+        return true;
+    return tell_tally(feed, &heartbeat);
 }
 
 struct repetition {

@@ -27,6 +27,8 @@ struct ks_feed_ops {
     /* Once: the outcome has been put into the outbox, behind everything; nothing follows. Only of a
      * session with a goal; may be NULL. */
     void (*on_outcome)(void *ctx);
+    /* Counts may have changed that only a summary tells: ks_feed_summarize is due, soon. */
+    void (*on_change)(void *ctx);
     /* At most once, last: the stream cannot go on. The owner then calls ks_feed_free, from within
      * it or later. */
     void (*on_failed)(void *ctx, const struct ks_error *err);
@@ -48,6 +50,7 @@ struct ks_feed_config {
     struct ks_feed_stats *stats;
     const struct ks_clock *clock;
     bool is_outcome_only; /* nothing else goes into the outbox */
+    bool is_summary;      /* counts instead of updates and removals; then on_change is there */
     bool is_blind;        /* there is no session; SYNCED goes into the outbox at once */
 };
 
@@ -56,6 +59,9 @@ KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct 
 /* A sign of life with the counts and the age of what is not confirmed; nothing when something waits
  * for the client anyway: a slow one must not be sent what it will find stale. */
 void ks_feed_beat(struct ks_feed *feed);
+/* Tells the counts if they are not what was told last. False: something waits for the client
+ * already, and it is due still. */
+KS_MUST_USE bool ks_feed_summarize(struct ks_feed *feed);
 /* Tells all objects that are asked about again, as they are. */
 void ks_feed_repeat(struct ks_feed *feed);
 /* Ends the session and its informers. Returns NULL; NULL is allowed. */

@@ -301,6 +301,7 @@ static void check_pace(const struct place *at, const Kstatus__V1__WatchOptions *
         check_period(at, "min_update_interval", o->min_update_interval, UPDATE_MIN_MS);
     pace->resync_ms = check_period(at, "resync_period", o->resync_period, PERIOD_MIN_MS);
     pace->is_blind = o->blind;
+    pace->is_summary = o->summary_only;
     if (r->kind == KS_RPC_REQUEST_WATCH)
         return;
     if (pace->heartbeat_ms)
@@ -397,9 +398,10 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     r->generated_depth = o->generated_depth;
     if (r->kind == KS_RPC_REQUEST_WAIT && o->generated_depth)
         violate(&at, BAD, "generated_depth", "is for Watch and Get: a Wait tells the outcome only");
+    if (r->kind == KS_RPC_REQUEST_WAIT && o->summary_only)
+        violate(&at, BAD, "summary_only", "is for Watch and Get: a Wait tells the outcome only");
     r->include_causes = o->include_causes;
     check_flag(&at, "include_object", o->include_object);
-    check_flag(&at, "summary_only", o->summary_only);
     profile = check_text(&at, "profile", o->profile, WORD_MAX);
     if (profile.len > 0 && !ks_profile_parse(profile, &r->profile))
         violate(&at, BAD, "profile", "there are the profiles \"kstatus\" and \"strict\"");

@@ -46,6 +46,7 @@ struct ks_rpc_pace {
     int64_t min_update_ms; /* 0: no interval is kept */
     int64_t resync_ms;     /* 0: never */
     bool is_blind;
+    bool is_summary; /* counts instead of updates */
 };
 const struct ks_rpc_pace *ks_rpc_request_pace(const struct ks_rpc_request *r);
 /* NULL: the call has no goal. */

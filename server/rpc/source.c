@@ -29,6 +29,8 @@
 #define FIRST_ANSWER_MS 30000
 /* What an answer needs to get to its client in time. */
 #define MARGIN_MIN_MS 100
+/* A summary waits so long for more changes, unless the client names an interval. */
+#define SUMMARY_MS 100
 /* Target changes and removals that wait for a slow client; a target that flaps makes a few an hour.
  */
 #define MAX_CONTROL 8192
@@ -54,6 +56,7 @@ struct ks_source {
     struct ks_timer heartbeat;
     struct ks_timer release;
     struct ks_timer resync;
+    struct ks_timer summary;
     int64_t life_ms; /* 0: no end */
     struct ks_timer life;
     struct ks_task open_task;
@@ -164,6 +167,22 @@ static void on_resync(struct ks_timer *timer)
     ks_feed_repeat(s->feed);
 }
 
+static void on_feed_change(void *ctx)
+{
+    struct ks_source *s = ctx;
+
+    if (!ks_timer_is_pending(&s->summary))
+        ks_timer_start(&s->summary, s->pace.min_update_ms ? s->pace.min_update_ms : SUMMARY_MS);
+}
+
+static void on_summary(struct ks_timer *timer)
+{
+    struct ks_source *s = KS_CONTAINER_OF(timer, struct ks_source, summary);
+
+    if (!ks_feed_summarize(s->feed))
+        on_feed_change(s);
+}
+
 static void start_pace(struct ks_source *s)
 {
     if (s->pace.heartbeat_ms)
@@ -186,8 +205,10 @@ static void on_aged(struct ks_timer *timer)
 
 static void on_open(struct ks_task *task)
 {
-    static const struct ks_feed_ops ops = {
-        .on_synced = on_feed_synced, .on_outcome = on_feed_outcome, .on_failed = on_feed_failed};
+    static const struct ks_feed_ops ops = {.on_synced = on_feed_synced,
+                                           .on_outcome = on_feed_outcome,
+                                           .on_change = on_feed_change,
+                                           .on_failed = on_feed_failed};
     struct ks_source *s = KS_CONTAINER_OF(task, struct ks_source, open_task);
     struct ks_session_config session = {
         .max_objects = (size_t)s->lane->shared->limits->values[KS_LIMIT_OBJECTS],
@@ -201,6 +222,7 @@ static void on_open(struct ks_task *task)
         .clock = &ks_clock_real,
         .is_outcome_only = s->is_outcome_only,
         .is_blind = ks_rpc_request_pace(s->request)->is_blind,
+        .is_summary = ks_rpc_request_pace(s->request)->is_summary,
     };
     struct ks_error err = {0};
 
@@ -225,6 +247,7 @@ static void on_close(struct ks_task *task)
     ks_timer_stop(&s->heartbeat);
     ks_timer_stop(&s->release);
     ks_timer_stop(&s->resync);
+    ks_timer_stop(&s->summary);
     ks_timer_stop(&s->life);
     s->feed = ks_feed_free(s->feed);
     if (s->farewell && !atomic_load(&s->is_decided))
@@ -257,6 +280,7 @@ ks_rc ks_source_new(struct ks_lane *lane, const struct ks_source_ops *ops, void 
     ks_timer_init(&s->heartbeat, ks_worker_loop(lane->worker), on_heartbeat);
     ks_timer_init(&s->release, ks_worker_loop(lane->worker), on_release);
     ks_timer_init(&s->resync, ks_worker_loop(lane->worker), on_resync);
+    ks_timer_init(&s->summary, ks_worker_loop(lane->worker), on_summary);
     ks_timer_init(&s->life, ks_worker_loop(lane->worker), on_aged);
     ks_tag_init(&s->bell, on_bell);
     ks_tag_init(&s->closed, on_closed_tag);

@@ -232,6 +232,7 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
     accepted.min_update_ms = pace->min_update_ms;
     accepted.resync_ms = pace->resync_ms;
     accepted.is_blind = pace->is_blind;
+    accepted.is_summary = pace->is_summary;
     accepted.limits = limits_of(w);
     rc = ks_encode_accepted(&accepted, &packet, err);
     if (rc)

@@ -74,6 +74,23 @@ class Pace(Bench):
         self.assertEqual(list(answer.statuses), [])
         self.assertEqual([r for r in self.sim.requests()[before:] if "unseen" in r.get("path", "")], [])
 
+    def test_counts_alone(self):
+        self.sim.apply(*create(pod("counted", app="counted"), pod("counted-too", app="counted")))
+        target = selector_target(1, "po", "default", "app=counted")
+        watch = self.watch(target, summary_only=True)
+        watch.wait_synced(LIMIT_S)
+        self.assertEqual(watch.synced.counts.current, 2)
+        self.flap("counted", 1)
+        last = lambda: watch.history[-1].heartbeat.counts  # noqa: E731
+        watch.wait("the counts to change", lambda: (last().current, last().in_progress) == (1, 1), LIMIT_S)
+        self.sim.apply(delete(pod("counted-too")))
+        watch.wait("the counts to change again", lambda: (last().current, last().in_progress) == (0, 1), LIMIT_S)
+        kinds = {e.WhichOneof("event") for e in watch.history}
+        self.assertEqual(kinds, {"accepted", "target_change", "synced", "heartbeat"})
+        answer = pb_grpc.StatusServiceStub(self.channel).Get(
+            pb.GetRequest(targets=[target], options=pb.WatchOptions(summary_only=True)), timeout=LIMIT_S)
+        self.assertEqual((list(answer.statuses), answer.counts.in_progress), ([], 1))
+
     def test_a_get_has_no_pace(self):
         for option in ("min_update_interval", "resync_period"):
             with self.assertRaises(grpc.RpcError) as caught:

@@ -28,6 +28,7 @@ struct fixture {
     unsigned rings;
     unsigned synced;
     unsigned decided;
+    unsigned changes;
     ks_rc failed_rc;
     bool frees_itself;
 };
@@ -67,8 +68,17 @@ static void on_outcome(void *ctx)
         f->feed = ks_feed_free(f->feed);
 }
 
-static const struct ks_feed_ops ops = {
-    .on_synced = on_synced, .on_outcome = on_outcome, .on_failed = on_failed};
+static void on_change(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    f->changes++;
+}
+
+static const struct ks_feed_ops ops = {.on_synced = on_synced,
+                                       .on_outcome = on_outcome,
+                                       .on_change = on_change,
+                                       .on_failed = on_failed};
 
 static ks_rc open_feed(struct fixture *f, struct ks_error *err)
 {
@@ -320,6 +330,38 @@ static void a_blind_feed_is_synced_at_once(void **state)
     fixture_fini(&f);
 }
 
+static void a_summary_tells_counts_alone(void **state)
+{
+    const struct ks_session_config session = {0};
+    struct fixture f;
+    struct ks_feed_config config;
+
+    (void)state;
+    fixture_init(&f, 10);
+    f.feed = ks_feed_free(f.feed);
+    config = (struct ks_feed_config){.session = &session,
+                                     .outbox = f.outbox,
+                                     .stats = &f.stats,
+                                     .clock = &f.clock.clock,
+                                     .is_summary = true};
+    assert_int_equal(ks_feed_new(&config, &ops, &f, &f.feed, NULL), KS_RC_OK);
+    fake_update(0, "a");
+    assert_int_equal(f.changes, 0); /* SYNCED will tell */
+    fake_synced();
+    fake_update(0, "b");
+    fake_removed(0);
+    assert_int_equal(f.changes, 2);
+    assert_false(ks_feed_summarize(f.feed)); /* the client has not even taken SYNCED */
+    expect_waiting(&f, (const int[]){4}, 1);
+    assert_true(ks_feed_summarize(f.feed)); /* two have Failed, since SYNCED told of none */
+    expect_waiting(&f, (const int[]){5}, 1);
+    assert_true(ks_feed_summarize(f.feed)); /* that is known */
+    expect_waiting(&f, NULL, 0);
+    fake_failed(KS_RC_LIMIT, "over");
+    assert_true(ks_feed_summarize(f.feed));
+    fixture_fini(&f);
+}
+
 static void objects_are_told_again(void **state)
 {
     struct fixture f;
@@ -460,6 +502,7 @@ int main(void)
         cmocka_unit_test(an_outcome_is_the_last),
         cmocka_unit_test(the_outcome_alone_can_be_had),
         cmocka_unit_test(a_blind_feed_is_synced_at_once),
+        cmocka_unit_test(a_summary_tells_counts_alone),
         cmocka_unit_test(objects_are_told_again),
         cmocka_unit_test(short_memory_ends_it),
     };

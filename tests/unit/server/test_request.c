@@ -299,7 +299,6 @@ static void refuses_what_comes_later(void **state)
     (void)state;
     kstatus__v1__inventory_ref__init(&inventory);
     REFUSED(UNIMPLEMENTED, "options.include_object", f.options.include_object = 1);
-    REFUSED(UNIMPLEMENTED, "options.summary_only", f.options.summary_only = 1);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy",
             f.options.scope_strategy = KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_ROOT);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy", f.options.scope_strategy = 99);
@@ -312,7 +311,7 @@ static void refuses_what_comes_later(void **state)
 static void what_is_wrong_comes_before_what_comes_later(void **state)
 {
     (void)state;
-    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.summary_only = 1;
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.include_object = 1;
             f.object.name = text(""));
 }
 
@@ -329,13 +328,14 @@ static void the_pace_of_a_stream(void **state)
     f.options.min_update_interval = &moment;
     f.options.resync_period = &moment;
     f.options.blind = 1;
+    f.options.summary_only = 1;
     pack(&f);
     assert_int_equal(decode(&f), KS_RC_OK);
     pace = ks_rpc_request_pace(f.request);
     assert_int_equal(pace->min_update_ms, 100); /* brought within bounds */
     assert_int_equal(pace->resync_ms, 1000);
     assert_int_equal(pace->heartbeat_ms, 0);
-    assert_true(pace->is_blind);
+    assert_true(pace->is_blind && pace->is_summary);
     teardown(&f);
 }
 
@@ -457,6 +457,11 @@ static void a_wait_needs_a_goal_and_little_else(void **state)
     f.options.resync_period = &f.second;
     pack(&f);
     refuse_wait(&f, "options.min_update_interval");
+    setup(&f);
+    aim(&f);
+    f.options.summary_only = 1;
+    pack(&f);
+    refuse_wait(&f, "options.summary_only");
     setup(&f);
     aim(&f);
     pack(&f);
