@@ -14,6 +14,7 @@
 
 #include <grpc/grpc.h>
 
+#include "client/timer.h"
 #include "kstatus.h"
 
 struct ks_client_tag;
@@ -29,6 +30,7 @@ struct kstatus_client {
     grpc_channel *channel;
     grpc_completion_queue *queue;
     pthread_t thread;
+    struct ks_client_timers timers;
 };
 
 #define KS_CLIENT_WATCH_METHOD "/kstatus.v1.StatusService/Watch"

@@ -3,8 +3,8 @@
  * The client itself: channel, completion queue and its thread; blocking calls; packing and
  * unpacking.
  *
- * Invariants: 1. the queue's thread only dispatches tags, and ends when the queue has been shut
- * down and drained;
+ * Invariants: 1. the queue's thread only dispatches tags and timers, and ends when the queue has
+ * been shut down and drained;
  * 2. a blocking call uses a queue of its own and needs no thread; 3. nothing is sent before the
  * first call.
  *
@@ -94,8 +94,12 @@ static void *dispatch(void *arg)
     struct kstatus_client *client = arg;
 
     for (;;) {
-        grpc_event event =
-            grpc_completion_queue_next(client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+        int64_t left_ms = ks_client_timers_run(&client->timers);
+        gpr_timespec until = left_ms < 0
+                                 ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
+                                 : gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                                gpr_time_from_millis(left_ms, GPR_TIMESPAN));
+        grpc_event event = grpc_completion_queue_next(client->queue, until, NULL);
 
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             return NULL;
@@ -153,12 +157,14 @@ int kstatus_client_new(const struct kstatus_client_config *config, struct kstatu
     if (!client)
         return ks_client_fail(error, KSTATUS_RESOURCE_EXHAUSTED, "out of memory");
     grpc_init();
+    ks_client_timers_init(&client->timers);
     client->channel = channel_open(config);
     client->queue = grpc_completion_queue_create_for_next(NULL);
     if (pthread_create(&client->thread, NULL, dispatch, client)) {
         queue_drop(client->queue);
         grpc_channel_destroy(client->channel);
         grpc_shutdown();
+        ks_client_timers_fini(&client->timers);
         ks_free(client);
         return ks_client_fail(error, KSTATUS_RESOURCE_EXHAUSTED, "cannot start a thread");
     }
@@ -175,6 +181,7 @@ void kstatus_client_free(struct kstatus_client *client)
     grpc_completion_queue_destroy(client->queue);
     grpc_channel_destroy(client->channel);
     grpc_shutdown();
+    ks_client_timers_fini(&client->timers);
     ks_free(client);
 }
 

@@ -36,11 +36,13 @@ extern "C" {
 enum kstatus_code {
     KSTATUS_OK = 0,
     KSTATUS_CANCELLED = 1,
+    KSTATUS_UNKNOWN = 2,
     KSTATUS_INVALID_ARGUMENT = 3,
     KSTATUS_DEADLINE_EXCEEDED = 4, /* also: kstatus_watch_next found nothing in time; ask again */
     KSTATUS_NOT_FOUND = 5,
     KSTATUS_PERMISSION_DENIED = 7,
     KSTATUS_RESOURCE_EXHAUSTED = 8, /* also: out of memory */
+    KSTATUS_ABORTED = 10,
     KSTATUS_UNIMPLEMENTED = 12,
     KSTATUS_INTERNAL = 13,
     KSTATUS_UNAVAILABLE = 14, /* not reachable, or shutting down */
@@ -68,7 +70,7 @@ struct kstatus_client_config {
 /* Does not connect yet. Returns KSTATUS_OK, or the code in error (which may be NULL). */
 KSTATUS_API int kstatus_client_new(const struct kstatus_client_config *config,
                                    struct kstatus_client **out, struct kstatus_error *error);
-/* All its watches must have been freed. Not from a callback. NULL is allowed. */
+/* All its watches and follows must have been freed. Not from a callback. NULL is allowed. */
 KSTATUS_API void kstatus_client_free(struct kstatus_client *client);
 
 struct kstatus_watch_callbacks {
@@ -98,6 +100,40 @@ KSTATUS_API void kstatus_watch_cancel(struct kstatus_watch *watch);
 /* Cancels, and returns when no callback runs any more; from within a callback it returns at once.
  * NULL is allowed. */
 KSTATUS_API void kstatus_watch_free(struct kstatus_watch *watch);
+
+/*
+ * A watch that outlives its streams, and its server. A stream that is lost is opened again, after a
+ * while that grows and has some chance in it, or as long as the server has asked for; the new
+ * stream's snapshot is compared with what was told, and only what differs is told again: an object
+ * that changed, with the status that was told as its previous one; an object that is not there any
+ * more, as Removed. Accepted and Synced are told once; Draining not at all. Sequence numbers have
+ * no gap across streams.
+ *
+ * A request with `until` begins its times anew with each stream.
+ */
+struct kstatus_follow;
+
+struct kstatus_follow_callbacks {
+    size_t size; /* sizeof(struct kstatus_follow_callbacks) */
+    /* Lent for the call. The next one comes when this returns. */
+    void (*on_response)(void *ctx, const Kstatus__V1__WatchResponse *response);
+    /* Once, last: the server has ended the stream as asked (KSTATUS_OK), or refuses it, or was not
+     * there in the first place. */
+    void (*on_end)(void *ctx, const struct kstatus_error *error);
+    /* May be NULL. With an error: the stream is lost, and tried again after retry_ms. NULL: a new
+     * one is there. */
+    void (*on_connection)(void *ctx, const struct kstatus_error *error, int64_t retry_ms);
+    int gives_up; /* not 0: a stream that is lost is the end, as of a watch */
+};
+
+/* Callbacks as of a watch, on the client's thread, one at a time. *out is set before the first. */
+KSTATUS_API int kstatus_follow_open(struct kstatus_client *client,
+                                    const Kstatus__V1__WatchRequest *request,
+                                    const struct kstatus_follow_callbacks *callbacks, void *ctx,
+                                    struct kstatus_follow **out, struct kstatus_error *error);
+/* Returns when no callback runs any more; from within a callback it returns at once. NULL is
+ * allowed. */
+KSTATUS_API void kstatus_follow_free(struct kstatus_follow *follow);
 
 /* One snapshot; blocks. */
 KSTATUS_API int kstatus_get(struct kstatus_client *client, const Kstatus__V1__GetRequest *request,
