@@ -67,6 +67,9 @@ class OnControlPlane(unittest.TestCase):
 
 class DeploymentLife(OnControlPlane):
     def test_every_state_is_seen(self):
+        """Profile kstatus: a Deployment is Current when all replicas are updated, available and ready; a new template is a
+        generation that is not observed at first; and an image that cannot be pulled keeps it InProgress until the condition
+        Progressing says ProgressDeadlineExceeded, whose reason is handed on."""
         stream = self.watch_object("deploy", "web")
         stream.wait_status("web", "NOT_FOUND", LIMIT_S)
         stream.wait_synced(LIMIT_S)
@@ -127,6 +130,7 @@ class Trouble(OnControlPlane):
         self.assertEqual({name.partition("/")[2] for name in listed}, stream.names("ConfigMap", "CURRENT"))
 
     def test_forbidden_stays_with_its_target(self):
+        """The viewer may read Deployments in the namespace default, and no ConfigMaps (tests/cluster)."""
         daemon = BED.start_daemon(BED.cluster.viewer_kubeconfig)
         self.addCleanup(daemon.stop)
         BED.cluster.kubectl("-n", "default", "create", "deployment", "seen", "--image=web")
@@ -140,6 +144,8 @@ class Trouble(OnControlPlane):
         stream.wait_synced(LIMIT_S)
 
     def test_a_kind_that_comes_later(self):
+        """Profile kstatus: a custom resource without conditions has the benefit of the doubt, and Ready=False is InProgress in
+        the condition's own words."""
         stream = self.watch(streams.object_target(1, PARTS, "gadget", self.namespace))
         stream.wait_target(1, "STATE_KIND_MISSING", LIMIT_S)
         stream.wait_status("gadget", "UNKNOWN", LIMIT_S)
@@ -155,6 +161,7 @@ class Trouble(OnControlPlane):
         self.assertEqual((update.reason, update.message), ("Assembling", "1 of 2"))
 
     def test_an_unschedulable_pod_fails_by_itself(self):
+        """PodScheduled=False/Unschedulable is InProgress for 15 s from the creation, then Failed, without another event."""
         stream = self.watch_object("pod", "nowhere")
         self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nowhere"},
                     "spec": {"nodeSelector": {"disk": "none"}, "containers": [{"name": "c", "image": "i"}]}})

@@ -29,6 +29,9 @@ def apply_custom(plural, status):
 
 
 class Facts(unittest.TestCase):
+    """docs/verdicts.md, "What is asked beside the object": a status that the CRD declares is waited for, another is not; who may
+    not read the CRD waits; and a claim whose class binds late is Current, as it waits for its consumer."""
+
     def watch(self, resource, name, daemon=None):
         stream = streams.Watch(daemon or BED.daemon, streams.object_target(1, resource, name, "default"), options=STRICT)
         self.addCleanup(stream.close)
