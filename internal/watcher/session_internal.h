@@ -277,7 +277,6 @@ struct ks_sighting {
     const struct ks_shown *later; /* NULL: the verdict does not change by itself */
     int64_t later_wall_ms;
     ks_target_bits via; /* targets that select through the watch that saw it */
-    bool is_shared;     /* other watches see it too, and may be ahead or behind */
 };
 KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
                                const struct ks_sighting *seen);

@@ -246,11 +246,11 @@ static bool show_other_uid(struct ks_session *s, struct ks_object *o, struct ks_
     return ks_object_show(s, o, &absent);
 }
 
-/* What is known of an object that is not shown was learned from another watch, too. */
+/* Another watch sees it too, or has seen it, and was ahead. (ks_kind_reset forgets the versions of
+ * another world.) */
 static bool is_stale(const struct ks_object *o, const struct ks_sighting *seen)
 {
-    return (seen->is_shared || !o->shown) &&
-           ks_rv_is_older(seen->version, ks_str_make(o->version.ptr, o->version.len));
+    return ks_rv_is_older(seen->version, ks_str_make(o->version.ptr, o->version.len));
 }
 
 static bool reaches(struct ks_str version, struct ks_str min)

@@ -109,7 +109,6 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         .version = record->resource_version,
         .now = &now_shown,
         .via = w->selecting,
-        .is_shared = first->holders > 1,
     };
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARENT_TEXT_MAX);
     struct ks_parent_sight sight = {
