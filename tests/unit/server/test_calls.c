@@ -229,6 +229,7 @@ static void client_start(struct client *c, const char *path, struct ks_str reque
     grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
     const gpr_timespec deadline =
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
+    grpc_slice method = grpc_slice_from_copied_string(path);
     grpc_slice bytes = grpc_slice_from_copied_buffer(request.ptr, request.len);
     grpc_byte_buffer *sent = grpc_raw_byte_buffer_create(&bytes, 1);
     grpc_op ops[5];
@@ -240,8 +241,9 @@ static void client_start(struct client *c, const char *path, struct ks_str reque
     c->channel = grpc_channel_create(address, credentials, NULL);
     grpc_channel_credentials_release(credentials);
     c->cq = grpc_completion_queue_create_for_next(NULL);
-    c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, c->cq,
-                                       grpc_slice_from_copied_string(path), NULL, deadline, NULL);
+    c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, c->cq, method,
+                                       NULL, deadline, NULL);
+    grpc_slice_unref(method);
     grpc_metadata_array_init(&c->initial);
     grpc_metadata_array_init(&c->trailing);
     memset(ops, 0, sizeof(ops));
