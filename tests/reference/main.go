@@ -5,6 +5,7 @@
 //	reference FILE           FILE has "MILLISECONDS OBJECT" a line: Unix time, then JSON
 //	reference --families FILE   the same, with several objects in the place of one: see families.go
 //	reference --bench FILE   FILE is one object; prints objects per second of CPU time
+//	reference --bench-family FILE   FILE is a family of tests/bench/family.py; prints events of its last Pod per second
 //
 // A line of output is "STATUS", then for each condition its type, status, reason and message, separated by tabs and
 // percent-encoded; or "error" and why. What the library panics on is an error, too.
@@ -133,22 +134,29 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
+func benchObject(text []byte) (int, error) {
+	count := 0
+	for start := cpuTime(); cpuTime()-start < benchSeconds*time.Second; count += 256 {
+		for range 256 {
+			if _, err := verdict(text); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return count, nil
+}
+
 // The CPU time is the process's, so that what the garbage collector does beside is counted.
-func bench(path string) error {
+func bench(path string, work func(text []byte) (int, error)) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	runtime.GOMAXPROCS(1)
-	count := 0
 	start := cpuTime()
-	for cpuTime()-start < benchSeconds*time.Second {
-		for range 256 {
-			if _, err := verdict(text); err != nil {
-				return err
-			}
-		}
-		count += 256
+	count, err := work(text)
+	if err != nil {
+		return err
 	}
 	fmt.Printf("%.0f\n", float64(count)/(cpuTime()-start).Seconds())
 	return nil
@@ -161,9 +169,11 @@ func run(args []string) error {
 	case len(args) == 2 && args[0] == "--families":
 		return judgeLines(args[1], newFamilyJudge())
 	case len(args) == 2 && args[0] == "--bench":
-		return bench(args[1])
+		return bench(args[1], benchObject)
+	case len(args) == 2 && args[0] == "--bench-family":
+		return bench(args[1], benchFamily)
 	}
-	return errors.New("usage: reference [--families | --bench] FILE")
+	return errors.New("usage: reference [--families | --bench | --bench-family] FILE")
 }
 
 func main() {

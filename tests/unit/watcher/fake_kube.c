@@ -491,6 +491,18 @@ void fake_put(struct ks_informer *inf, const char *json)
     doc = ks_json_free(doc);
 }
 
+void fake_upsert(struct ks_informer *inf, struct ks_record *record, struct ks_json_value object)
+{
+    assert(inf && inf->is_open);
+    inf->ops.on_upsert(inf->ctx, record, object);
+}
+
+void fake_lose(struct ks_informer *inf, struct ks_record *record)
+{
+    assert(inf && inf->is_open);
+    inf->ops.on_gone(inf->ctx, record, KS_GONE_SEEN);
+}
+
 void fake_gone(struct ks_informer *inf, const char *ns, const char *name, ks_gone how)
 {
     struct fake_record *r;

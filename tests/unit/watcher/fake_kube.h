@@ -46,6 +46,11 @@ struct ks_informer *fake_find(const char *name);
 const char *fake_open_informers(void);
 /* All these may end the informer; they then return at once, as the real ones do. */
 void fake_put(struct ks_informer *informer, const char *json);
+/* The same with a record of the caller's, which the informer does not know: for who has many. The
+ * caller loses it before the informer ends. */
+void fake_upsert(struct ks_informer *informer, struct ks_record *record,
+                 struct ks_json_value object);
+void fake_lose(struct ks_informer *informer, struct ks_record *record);
 void fake_gone(struct ks_informer *informer, const char *ns, const char *name, ks_gone how);
 void fake_bad(struct ks_informer *informer, const char *ns, const char *name, const char *message);
 /* How far it has come; a literal. Not known at first. */
