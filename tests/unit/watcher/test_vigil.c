@@ -269,6 +269,108 @@ static void act(struct fixture *f)
     put("pods@demo/a", pod("a", "u3", 4, "Pending"));
 }
 
+/* A cluster of three Pods: `a` is named and selected, `b` and `c` are selected. */
+#define PODS 3
+#define SELECTING "pods@demo?app=web"
+
+struct cluster {
+    enum { ABSENT, PENDING, RUNNING } pods[PODS];
+    unsigned lives[PODS];
+    unsigned version;
+    bool is_stale[2]; /* the watches: of the name, of the selection */
+};
+
+static const char *const watches[2] = {"pods@demo/a", SELECTING};
+static const char *const pod_names[PODS] = {"a", "b", "c"};
+
+static void cluster_set(struct cluster *c, unsigned n, int to)
+{
+    char uid[16];
+
+    if (c->pods[n] == ABSENT && to != ABSENT)
+        c->lives[n]++;
+    (void)snprintf(uid, sizeof(uid), "%s%u", pod_names[n], c->lives[n]);
+    c->version++;
+    for (int w = n == 0 ? 0 : 1; w < 2; w++) {
+        if (to != ABSENT)
+            put(watches[w],
+                pod(pod_names[n], uid, c->version, to == RUNNING ? "Running" : "Pending"));
+        else if (c->pods[n] != ABSENT && fake_find(watches[w]))
+            fake_gone(fake_find(watches[w]), "demo", pod_names[n], KS_GONE_SEEN);
+    }
+    if (to == ABSENT && c->pods[n] != ABSENT && n > 0) { /* deleted, or only not selected? */
+        char doubt[32];
+
+        (void)snprintf(doubt, sizeof(doubt), "pods@demo/%s", pod_names[n]);
+        synced(doubt);
+    }
+    c->pods[n] = to;
+}
+
+static void cluster_step(struct cluster *c, uint32_t dice)
+{
+    unsigned w = (dice >> 4) % 2;
+
+    if (c->is_stale[0] || c->is_stale[1] || dice % 8 == 0) {
+        if (c->is_stale[!w])
+            w = !w;
+        c->is_stale[w] = !c->is_stale[w];
+        fake_state(fake_find(watches[w]), c->is_stale[w] ? KS_SOURCE_STALE : KS_SOURCE_FRESH,
+                   c->is_stale[w] ? KS_RC_IO : KS_RC_OK, "because");
+        return;
+    }
+    cluster_set(c, (dice >> 8) % PODS, (int)((dice >> 12) % 3));
+}
+
+static bool cluster_is_current(const struct cluster *c)
+{
+    for (unsigned n = 0; n < PODS; n++) {
+        if (c->pods[n] == PENDING || (n == 0 && c->pods[n] == ABSENT))
+            return false;
+    }
+    return !c->is_stale[0] && !c->is_stale[1];
+}
+
+static uint32_t roll(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed ^ (*seed >> 15);
+}
+
+/* The goal is reached at the very step at which the cluster is as wanted, and no sooner. */
+static void a_random_cluster_is_judged_as_it_is(void **state)
+{
+    const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
+    const struct ks_target targets[] = {target_object(1, "pods", "demo", "a"),
+                                        target_selector(2, "pods", "demo", "app=web")};
+    uint32_t seed = 7;
+    unsigned reached = 0;
+    unsigned steps = 0;
+
+    (void)state;
+    for (int run = 0; run < 400; run++) {
+        struct fixture f;
+        struct cluster c = {.version = 1};
+
+        open_with(&f, &until, targets, 2);
+        for (unsigned n = 0; n < PODS; n++)
+            cluster_set(&c, n, (int)(roll(&seed) % 3));
+        synced(watches[0]);
+        synced(watches[1]);
+        fixture_run(&f);
+        for (int step = 0; step < 40 && !cluster_is_current(&c); step++, steps++) {
+            assert_null(strstr(f.log, "OUTCOME"));
+            fixture_skip(&f);
+            cluster_step(&c, roll(&seed));
+            fixture_run(&f);
+        }
+        reached += cluster_is_current(&c);
+        assert_int_equal(strstr(f.log, "OUTCOME reached") != NULL, cluster_is_current(&c));
+        fixture_fini(&f);
+    }
+    assert_true(reached > 200 && steps > 1000);
+}
+
 static const struct ks_until_config playing = {
     .goal = KS_GOAL_ALL_CURRENT, .timeout_ms = 40000, .stable_for_ms = 100};
 
@@ -350,6 +452,7 @@ int main(void)
         cmocka_unit_test(many_in_the_way_are_counted),
         cmocka_unit_test(a_new_life_is_followed),
         cmocka_unit_test(what_waits_for_its_children_is_waited_for),
+        cmocka_unit_test(a_random_cluster_is_judged_as_it_is),
         cmocka_unit_test(any_callback_may_be_the_last),
         cmocka_unit_test(any_allocation_may_fail),
     };
