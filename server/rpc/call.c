@@ -111,7 +111,7 @@ static void call_free(struct ks_call *call)
 
     if (call->ops && call->state_of_method && call->ops->on_free)
         call->ops->on_free(call);
-    if (call->is_counted) {
+    if (call->ops && call->is_counted) {
         ks_metrics_add(lane->shared->metrics, KS_METRIC_CALLS_OPEN, -1);
         (void)atomic_fetch_sub(&lane->shared->open[call->ops->kind], 1);
     }
