@@ -213,6 +213,22 @@ static void on_bad_object(void *ctx, struct ks_str ns, struct ks_str name,
     informer->ops->on_bad_object(informer->ctx, record, ns, name, err);
 }
 
+static void on_bad_deleted(void *ctx, struct ks_str ns, struct ks_str name,
+                           struct ks_str resource_version)
+{
+    struct ks_informer *informer = ctx;
+    struct ks_record *record = ks_store_find(&informer->store, ns, name);
+
+    if (record && ks_rv_is_older(resource_version, record->resource_version))
+        return;
+    pin(informer);
+    if (record)
+        drop(informer, record, KS_GONE_SEEN);
+    else if (informer->ops->on_bad_gone)
+        informer->ops->on_bad_gone(informer->ctx, ns, name);
+    unpin(informer);
+}
+
 static void on_sync_begin(void *ctx)
 {
     struct ks_informer *informer = ctx;
@@ -267,8 +283,8 @@ static void on_state(void *ctx, ks_source_state state, const struct ks_error *er
 
 #define REFLECTOR_OPS                                                                              \
     .on_object = on_object, .on_deleted = on_deleted, .on_bad_object = on_bad_object,              \
-    .on_sync_begin = on_sync_begin, .on_sync_end = on_sync_end, .on_reset = on_reset,              \
-    .on_state = on_state
+    .on_bad_deleted = on_bad_deleted, .on_sync_begin = on_sync_begin, .on_sync_end = on_sync_end,  \
+    .on_reset = on_reset, .on_state = on_state
 
 static const struct ks_reflector_ops ops_for_all = {REFLECTOR_OPS};
 static const struct ks_reflector_ops ops_for_names = {.wants = on_wants, REFLECTOR_OPS};

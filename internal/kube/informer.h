@@ -44,6 +44,9 @@ struct ks_informer_ops {
     /* An object that cannot be read; the record is NULL when there is none for its name. */
     void (*on_bad_object)(void *ctx, struct ks_record *record, struct ks_str ns, struct ks_str name,
                           const struct ks_error *err);
+    /* Such an object is gone, or left the selectors, and was never readable: there is no record of
+     * it. May be NULL. */
+    void (*on_bad_gone)(void *ctx, struct ks_str ns, struct ks_str name);
     /* The first complete state is known and has been reported; once in a life. */
     void (*on_synced)(void *ctx);
     void (*on_state)(void *ctx, ks_source_state state, const struct ks_error *err);

@@ -53,6 +53,10 @@ struct ks_reflector_ops {
      * known either. */
     void (*on_bad_object)(void *ctx, struct ks_str ns, struct ks_str name,
                           const struct ks_error *err);
+    /* A watch event told that an object is gone whose last state cannot be read. NULL: a sync is
+     * made instead. */
+    void (*on_bad_deleted)(void *ctx, struct ks_str ns, struct ks_str name,
+                           struct ks_str resource_version);
     /* A sync starts: what follows up to on_sync_end confirms objects. */
     void (*on_sync_begin)(void *ctx);
     /* The sync is complete: what it did not confirm is gone. */

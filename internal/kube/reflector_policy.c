@@ -338,7 +338,10 @@ void ks_policy_advanced(struct ks_policy *p)
 
 struct ks_plan ks_policy_bad_line(struct ks_policy *p)
 {
-    return reaches(&p->bad_lines, MAX_BAD_LINES) ? sync_later() : resume_later(p);
+    if (reaches(&p->bad_lines, MAX_BAD_LINES))
+        return sync_later();
+    /* The first of a row was an accident, most likely. */
+    return p->bad_lines == 1 ? plan(resume(p), KS_PAUSE_SHORT, KS_TELL_LOST) : resume_later(p);
 }
 
 struct ks_plan ks_policy_went_back(struct ks_policy *p)

@@ -231,6 +231,14 @@ static ks_rc on_error_event(struct ks_reflector *r, struct ks_json_value status)
     return r->feed->failure.rc;
 }
 
+static ks_rc deliver_bad_deleted(struct ks_reflector *r, const struct ks_peek *peek)
+{
+    atomic_fetch_add(&ks_kube_stats_of(r->kube)->bad_lines_total, 1);
+    if (ks_reflector_wants(r, peek->ns, peek->name))
+        r->ops->on_bad_deleted(r->ctx, peek->ns, peek->name, peek->resource_version);
+    return ks_reflector_is_closed(r) ? KS_RC_CANCELLED : KS_RC_OK;
+}
+
 /* An event about an object that nobody can read, told by what its beginning shows. */
 static ks_rc on_unreadable(struct ks_reflector *r, struct ks_str head, const struct ks_error *err)
 {
@@ -238,9 +246,13 @@ static ks_rc on_unreadable(struct ks_reflector *r, struct ks_str head, const str
     ks_rc rc;
 
     ks_peek_event(head, &peek);
-    if (ks_watch_type_parse(peek.type) == KS_WATCH_DELETED)
-        return give_verdict(r, VERDICT_NEEDS_SYNC, err);
-    rc = ks_reflector_deliver_bad(r, peek.ns, peek.name, err);
+    if (ks_watch_type_parse(peek.type) == KS_WATCH_DELETED) {
+        if (!peek.is_complete || !r->ops->on_bad_deleted)
+            return give_verdict(r, VERDICT_NEEDS_SYNC, err);
+        rc = deliver_bad_deleted(r, &peek);
+    } else {
+        rc = ks_reflector_deliver_bad(r, peek.ns, peek.name, err);
+    }
     if (!rc && peek.is_complete && peek.resource_version.len)
         ks_reflector_advance(r, peek.resource_version);
     return rc ? rc : note_event(r);
@@ -255,21 +267,22 @@ static ks_rc on_too_long(void *ctx, struct ks_str head, size_t len)
     return on_unreadable(r, head, &err);
 }
 
-static ks_rc on_bad_line(struct ks_reflector *r, struct ks_str line, const struct ks_error *err)
+/* It may have been damaged on its way, so it says nothing of an object: the server is asked for the
+ * same again, and at last for a list, whose items tell whom they spoil. */
+static ks_rc on_bad_line(struct ks_reflector *r, const struct ks_error *err)
 {
-    /* Nobody's argument was malformed: it is the server that answers oddly. */
-    struct ks_error why = *err;
-    struct ks_peek peek;
-    ks_rc rc;
+    struct ks_error why;
 
-    why.rc = KS_RC_PROTOCOL;
-    ks_peek_event(line, &peek);
-    rc = ks_reflector_deliver_bad(r, peek.ns, peek.name, &why);
-    return rc ? rc : give_verdict(r, VERDICT_BAD_LINE, &why);
+    atomic_fetch_add(&ks_kube_stats_of(r->kube)->bad_lines_total, 1);
+    /* Nobody's argument was malformed: it is the server that answers oddly. */
+    ks_fail(&why, KS_RC_PROTOCOL,
+            "the API server %s, or a proxy before it, sent a watch event that cannot be read (%s): "
+            "it is asked for again",
+            ks_kube_config_of(r->kube)->server, err->msg);
+    return give_verdict(r, VERDICT_BAD_LINE, &why);
 }
 
-static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event *event,
-                             struct ks_str line)
+static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event *event)
 {
     bool is_deleted = event->type == KS_WATCH_DELETED && !KS_PLANTED(5);
     struct ks_identity id;
@@ -282,7 +295,7 @@ static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event
         return fail_nomem(r);
     if (rc == KS_RC_PARSE) {
         ks_fail(&err, rc, "the metadata of the object in a watch event cannot be read");
-        return on_bad_line(r, line, &err);
+        return on_bad_line(r, &err);
     }
     if (rc || !is_ours)
         return rc;
@@ -291,14 +304,13 @@ static ks_rc on_object_event(struct ks_reflector *r, const struct ks_watch_event
     return note_event(r);
 }
 
-static ks_rc on_event(struct ks_reflector *r, const struct ks_watch_event *event,
-                      struct ks_str line)
+static ks_rc on_event(struct ks_reflector *r, const struct ks_watch_event *event)
 {
     switch (event->type) {
     case KS_WATCH_ADDED:
     case KS_WATCH_MODIFIED:
     case KS_WATCH_DELETED:
-        return on_object_event(r, event, line);
+        return on_object_event(r, event);
     case KS_WATCH_BOOKMARK:
         return on_bookmark(r, event->object);
     case KS_WATCH_ERROR:
@@ -350,8 +362,8 @@ static ks_rc on_line(void *ctx, struct ks_str line)
     if (rc == KS_RC_LIMIT)
         return on_unreadable(r, line, &err);
     if (rc)
-        return on_bad_line(r, line, &err);
-    rc = on_event(r, &event, line);
+        return on_bad_line(r, &err);
+    rc = on_event(r, &event);
     if (line.len > BIG_LINE_BYTES)
         ks_json_trim(parser);
     return rc;

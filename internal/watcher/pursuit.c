@@ -70,6 +70,9 @@ bool ks_pursuit_tell(struct ks_pursuit *p, ks_target_state state, const struct k
     p->told = state;
     p->told_rc = event.target_change.cause_rc;
     p->told_hash = hash;
+    /* Short of memory the reason is only missing later. */
+    ks_free(p->told_why);
+    p->told_why = cause && !p->is_settled ? ks_strdup(cause->msg) : NULL;
     return ks_session_emit(p->session, &event);
 }
 
@@ -237,6 +240,8 @@ void ks_pursuit_stop(struct ks_pursuit *p)
     ks_resolve_cancel(p->resolve);
     p->resolve = NULL;
     p->resource = ks_resource_unref(p->resource);
+    ks_free(p->told_why);
+    p->told_why = NULL;
 }
 
 static bool ask_again(struct ks_session *s)

@@ -203,27 +203,37 @@ static void write_seconds(char out[32], int64_t ms)
         (void)snprintf(out, 32, "%lld.%lld s", tenths / 10, tenths % 10);
 }
 
+/* Why a target has no answer yet: what was told of it, else what keeps all of them. */
+static void excuse_for(const struct ks_session *s, const struct ks_pursuit *p, struct ks_error *out)
+{
+    struct ks_error last;
+    char waited[32];
+
+    write_seconds(waited, s->first_answer_ms);
+    if (p->told_why)
+        (void)ks_fail(out, KS_RC_UNAVAILABLE, /* passed on */
+                      "not known after %s: %s", waited, p->told_why);
+    else if (ks_kube_last_error(s->kube, &last) || ks_kube_awaits_plugin(s->kube, &last))
+        (void)ks_fail(out, KS_RC_UNAVAILABLE, /* passed on */
+                      "not known after %s: %s", waited, last.msg);
+    else
+        (void)ks_fail(out, KS_RC_TIMEOUT, /* passed on */
+                      "the API server has not listed it within %s", waited);
+}
+
 /* What has not been answered by now is answered by what keeps it. */
 static bool answer_late(struct ks_session *s)
 {
-    struct ks_error last;
     struct ks_error err;
-    char waited[32];
 
     if (!ks_nurseries_give_up(s))
         return false;
-    write_seconds(waited, s->first_answer_ms);
-    if (ks_kube_last_error(s->kube, &last) || ks_kube_awaits_plugin(s->kube, &last))
-        (void)ks_fail(&err, KS_RC_UNAVAILABLE, /* passed on */
-                      "not known after %s: %s", waited, last.msg);
-    else
-        (void)ks_fail(&err, KS_RC_TIMEOUT, /* passed on */
-                      "the API server has not listed it within %s", waited);
     for (size_t i = 0; i < s->pursuit_count; i++) {
         struct ks_pursuit *p = &s->pursuits[i];
 
         if (p->is_settled)
             continue;
+        excuse_for(s, p, &err);
         if (p->told != KS_TARGET_DISCONNECTED && !ks_pursuit_tell(p, KS_TARGET_DISCONNECTED, &err))
             return false;
         if (!ks_pursuit_excuse(p, KS_LIT("NotSynced"), &err))

@@ -149,6 +149,7 @@ struct ks_pursuit {
     ks_target_state told;
     ks_rc told_rc;
     uint64_t told_hash;
+    char *told_why; /* NULL: for no reason, or it is settled and nobody will ask */
 };
 
 #define KS_SESSION_STATES(X)                                                                       \

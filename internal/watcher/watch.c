@@ -31,9 +31,9 @@
 #include "base/alloc.h"
 #include "base/plant.h"
 
-#include "kube/rv.h"
-
 #include "status/status.h"
+
+#include "kube/rv.h"
 
 #include "watcher/children.h"
 #include "watcher/facts.h"
@@ -260,6 +260,49 @@ static void on_bad_object(void *ctx, struct ks_record *record KS_UNUSED, struct 
     ks_session_leave(s);
 }
 
+/* Its name is all that is known. Whether it was deleted or only left the selectors cannot be asked
+ * either. */
+static bool lose_unreadable(struct ks_watch *w, struct ks_object *o)
+{
+    struct ks_session *s = w->session;
+
+    if (!o->is_unreadable || !ks_object_targets(o))
+        return true;
+    if (w->is_exact ? !ks_object_show_gone(s, o, KS_GONE_SEEN)
+                    : !ks_object_show_removed(s, o, w->selecting))
+        return false;
+    o->is_gone = o->is_gone && o->uid.len > 0; /* without a UID the next one is not told apart */
+    ks_object_deselect(s, o, w->selecting);
+    return true;
+}
+
+static bool bad_gone(struct ks_watch *w, struct ks_str ns, struct ks_str name)
+{
+    struct ks_object *first = NULL;
+
+    if (ns.len <= NS_BYTES_MAX && name.len <= NAME_BYTES_MAX)
+        first = ks_object_find(w->kind, ns, name);
+    for (struct ks_object *o = first; o; o = o->sibling) {
+        if (!lose_unreadable(w, o))
+            return false;
+    }
+    if (first)
+        ks_object_reap(w->session, first);
+    return true;
+}
+
+static void on_bad_gone(void *ctx, struct ks_str ns, struct ks_str name)
+{
+    struct ks_watch *w = ctx;
+    struct ks_session *s = w->session;
+    bool is_open;
+
+    ks_session_enter(s);
+    is_open = bad_gone(w, ns, name);
+    (void)is_open; /* nothing follows */
+    ks_session_leave(s);
+}
+
 /* The n-th target of the set, by index; NULL behind the last. */
 static struct ks_pursuit *next_of(struct ks_session *s, ks_target_bits *bits)
 {
@@ -463,6 +506,7 @@ static const struct ks_informer_ops informer_ops = {
     .on_upsert = on_upsert,
     .on_gone = on_gone,
     .on_bad_object = on_bad_object,
+    .on_bad_gone = on_bad_gone,
     .on_synced = on_synced,
     .on_state = on_state,
     .on_limit = on_limit,

@@ -60,6 +60,13 @@ static void on_bad_object(void *ctx, struct ks_str ns, struct ks_str name,
     note(ctx, "!%.*s ", KS_STR_ARGS(name));
 }
 
+static void on_bad_deleted(void *ctx, struct ks_str ns, struct ks_str name,
+                           struct ks_str resource_version)
+{
+    (void)ns;
+    note(ctx, "-!%.*s@%.*s ", KS_STR_ARGS(name), KS_STR_ARGS(resource_version));
+}
+
 static void on_sync_begin(void *ctx)
 {
     note(ctx, "begin ");
@@ -89,6 +96,7 @@ const struct ks_reflector_ops fixture_ops = {
     .on_object = on_object,
     .on_deleted = on_deleted,
     .on_bad_object = on_bad_object,
+    .on_bad_deleted = on_bad_deleted,
     .on_sync_begin = on_sync_begin,
     .on_sync_end = on_sync_end,
     .on_reset = on_reset,

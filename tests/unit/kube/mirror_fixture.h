@@ -5,6 +5,7 @@
  *     begin end           a sync
  *     +web@12  -web@12    an object, a deletion, with its resource version
  *     !web                an object that cannot be read ("!" alone: without a name)
+ *     -!web@12            the deletion of such an object
  *     reset               the server is in another world
  *     stale denied ...    the state of the collection
  *

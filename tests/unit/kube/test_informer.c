@@ -87,6 +87,12 @@ static void on_bad_object(void *ctx, struct ks_record *record, struct ks_str ns,
     note(ctx, "!%s%.*s ", record ? "!" : "", KS_STR_ARGS(name));
 }
 
+static void on_bad_gone(void *ctx, struct ks_str ns, struct ks_str name)
+{
+    (void)ns;
+    note(ctx, "-!%.*s ", KS_STR_ARGS(name));
+}
+
 static void on_synced(void *ctx)
 {
     note(ctx, "synced ");
@@ -115,6 +121,7 @@ static const struct ks_informer_ops ops = {
     .on_upsert = on_upsert,
     .on_gone = on_gone,
     .on_bad_object = on_bad_object,
+    .on_bad_gone = on_bad_gone,
     .on_synced = on_synced,
     .on_state = on_state,
     .on_limit = on_limit,
@@ -341,7 +348,41 @@ static void unreadable_objects_stay(void **state)
                             "{\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},"
                             "\"spec\":[1 2]}"));
     fake_head(&w->f);
-    expect(w, "! stale !!web ~db fresh ");
+    expect(w, "stale !!web ~db fresh ");
+}
+
+/* A watch event about an object that is too deep to be read. */
+static void feed_deep(struct watcher *w, const char *type, const char *name, const char *version)
+{
+    enum { LEVELS = 9000 };
+    static char deep[2 * LEVELS + 1];
+    struct ks_buf line;
+
+    memset(deep, '[', LEVELS);
+    memset(deep + LEVELS, ']', LEVELS);
+    ks_buf_init(&line, (size_t)1 << 20);
+    assert_int_equal(ks_buf_appendf(&line,
+                                    "{\"type\":\"%s\",\"object\":{\"kind\":\"Deployment\","
+                                    "\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\","
+                                    "\"resourceVersion\":\"%s\"},\"spec\":%s}}",
+                                    type, name, version, deep),
+                     KS_RC_OK);
+    fake_line(&w->f, line.data);
+    ks_buf_fini(&line);
+}
+
+static void the_end_of_what_cannot_be_read_is_told(void **state)
+{
+    struct watcher *w = *state;
+
+    sync_two(w);
+    feed_deep(w, "MODIFIED", "web", "21");
+    feed_deep(w, "DELETED", "web", "1"); /* a replay */
+    feed_deep(w, "DELETED", "web", "22");
+    feed_deep(w, "DELETED", "web", "22");
+    feed_deep(w, "ADDED", "big", "23");
+    feed_deep(w, "DELETED", "big", "24");
+    expect(w, "!!web -web -!web !big -!big ");
 }
 
 static void an_unnamed_object_stops_the_sweep(void **state)
@@ -453,10 +494,6 @@ static void all_records_can_be_walked(void **state)
 }
 
 /* Names an object before it stops being JSON. */
-#define BROKEN_EVENT                                                                               \
-    "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"db\",\"namespace\":\"default\"}," \
-    "x}}"
-
 /* A life with every callback in it; every step allows for an informer that was freed on the way. */
 static void live(struct watcher *w)
 {
@@ -468,7 +505,6 @@ static void live(struct watcher *w)
         INITIAL_END("10"),
         EVENT_UID("MODIFIED", "web", "11", "second"),
         EVENT("DELETED", "api", "12"),
-        BROKEN_EVENT,
     };
 
     if (fake_has_open(&w->f))
@@ -477,6 +513,10 @@ static void live(struct watcher *w)
         if (fake_has_open(&w->f))
             fake_line(&w->f, steps[i]);
     }
+    if (fake_has_open(&w->f))
+        feed_deep(w, "MODIFIED", "db", "13");
+    if (fake_has_open(&w->f))
+        fake_line(&w->f, "no json");
     fake_advance(&w->f, 10000);
     if (fake_has_open(&w->f))
         fake_line(&w->f, ERROR_EVENT("Expired", "410"));
@@ -555,6 +595,7 @@ int main(void)
         TEST(a_sync_is_the_truth_even_with_smaller_versions),
         TEST(another_world_shows_by_its_objects),
         TEST(unreadable_objects_stay),
+        TEST(the_end_of_what_cannot_be_read_is_told),
         TEST(an_unnamed_object_stops_the_sweep),
         TEST(a_kind_that_goes_takes_its_objects_along),
         TEST(a_kind_that_was_never_there_is_not_synced),

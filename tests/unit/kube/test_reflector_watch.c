@@ -599,22 +599,46 @@ static void a_kind_that_moved_is_followed(void **state)
     assert_false(fake_asks(&fx->f, "resourceVersion="));
 }
 
+static const char bad_line[] = "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Deployment\","
+                               "\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},x}}";
+
 static void a_bad_line_is_asked_for_again_and_then_listed(void **state)
 {
-    static const char line[] = "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Deployment\","
-                               "\"metadata\":{\"name\":\"web\",\"namespace\":\"default\"},x}}";
     struct fixture *fx = *state;
 
     fixture_sync(fx);
     for (int i = 0; i < 3; i++) {
-        fake_line(&fx->f, line);
-        fixture_expect(fx, i ? "!web " : "!web stale ");
+        fake_line(&fx->f, bad_line);
+        /* What was damaged on its way says nothing of the object. */
+        fixture_expect(fx, i ? "" : "stale ");
         assert_int_equal(fx->last_error.rc, KS_RC_PROTOCOL);
+        assert_non_null(strstr(fx->last_error.msg, "the API server https://api, or a proxy"));
         (void)fake_await_request(&fx->f, 60000);
         assert_int_equal(fake_asks(&fx->f, "sendInitialEvents="), i == 2);
         if (i < 2)
             fake_head(&fx->f);
     }
+}
+
+/* However long the backoff has become. */
+static void one_bad_line_heals_soon(void **state)
+{
+    struct fixture *fx = *state;
+
+    fixture_sync(fx);
+    for (int i = 0; i < 4; i++) {
+        fake_break(&fx->f);
+        (void)fake_await_request(&fx->f, 61000);
+    }
+    pass_probe(fx);
+    fake_head(&fx->f);
+    fake_line(&fx->f, EVENT("MODIFIED", "web", "12"));
+    fake_line(&fx->f, bad_line);
+    assert_true(fake_await_request(&fx->f, 2100) <= 2100);
+    assert_true(fake_asks(&fx->f, "resourceVersion=12"));
+    fake_head(&fx->f);
+    fake_advance(&fx->f, 1000);
+    fixture_expect(fx, "stale +web@12 fresh stale fresh ");
 }
 
 static void an_object_that_is_too_deep_spoils_itself_alone(void **state)
@@ -675,12 +699,30 @@ static void an_object_that_is_too_large_spoils_itself_alone(void **state)
     assert_true(fake_asks(&fx->f, "resourceVersion=13"));
 }
 
-static void a_deletion_that_is_too_large_is_found_by_a_sync(void **state)
+static void a_deletion_that_is_too_large_is_told(void **state)
 {
     struct fixture *fx = *state;
 
     fixture_sync(fx);
     feed_long_line(fx, "DELETED", (size_t)17 << 20, true);
+    fixture_expect(fx, "-!web@12 ");
+    fake_break(&fx->f);
+    (void)fake_await_request(&fx->f, 2000);
+    assert_true(fake_asks(&fx->f, "resourceVersion=12"));
+}
+
+static void a_deletion_that_names_nobody_is_found_by_a_sync(void **state)
+{
+    static char filler[1 << 20];
+    struct fixture *fx = *state;
+
+    fixture_sync(fx);
+    memset(filler, 'x', sizeof(filler));
+    fake_data(&fx->f, "{\"type\":\"DELETED\",\"object\":{\"kind\":\"Deployment\",\"metadata\":{"
+                      "\"annotations\":{\"a\":\"");
+    for (int i = 0; i < 17; i++)
+        fake_bytes(&fx->f, ks_str_make(filler, sizeof(filler)));
+    fake_data(&fx->f, "\"},\"name\":\"web\"}}}\n");
     (void)fake_await_request(&fx->f, 2000);
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
     fixture_expect(fx, "stale ");
@@ -851,9 +893,11 @@ int main(void)
         TEST(a_404_of_a_kind_that_is_still_listed_is_a_race),
         TEST(a_kind_that_moved_is_followed),
         TEST(a_bad_line_is_asked_for_again_and_then_listed),
+        TEST(one_bad_line_heals_soon),
         TEST(an_object_that_is_too_deep_spoils_itself_alone),
         TEST(an_object_that_is_too_large_spoils_itself_alone),
-        TEST(a_deletion_that_is_too_large_is_found_by_a_sync),
+        TEST(a_deletion_that_is_too_large_is_told),
+        TEST(a_deletion_that_names_nobody_is_found_by_a_sync),
         TEST(a_line_without_an_end_ends_the_watch),
         TEST(backoff_begins_anew_after_two_healthy_minutes),
         cmocka_unit_test(it_may_be_freed_in_every_callback),

@@ -559,6 +559,11 @@ void fake_state(struct ks_informer *inf, ks_source_state state, ks_rc rc, const 
     inf->ops.on_state(inf->ctx, state, rc ? &err : NULL);
 }
 
+void fake_bad_gone(struct ks_informer *inf, const char *ns, const char *name)
+{
+    inf->ops.on_bad_gone(inf->ctx, ks_str_from(ns), ks_str_from(name));
+}
+
 void fake_reset(struct ks_informer *inf)
 {
     inf->ops.on_reset(inf->ctx);

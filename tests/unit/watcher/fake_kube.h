@@ -53,6 +53,8 @@ void fake_upsert(struct ks_informer *informer, struct ks_record *record,
 void fake_lose(struct ks_informer *informer, struct ks_record *record);
 void fake_gone(struct ks_informer *informer, const char *ns, const char *name, ks_gone how);
 void fake_bad(struct ks_informer *informer, const char *ns, const char *name, const char *message);
+/* Such an object, of which there is no record, is gone. */
+void fake_bad_gone(struct ks_informer *informer, const char *ns, const char *name);
 /* How far it has come; a literal. Not known at first. */
 void fake_set_version(struct ks_informer *inf, const char *version);
 void fake_synced(struct ks_informer *informer);

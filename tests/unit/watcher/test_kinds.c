@@ -262,6 +262,29 @@ static void slow_lists_answer_unknown_in_time(void **state)
     fixture_fini(&f);
 }
 
+/* What was told of its target, and not that it has not been listed. */
+static void a_late_answer_carries_its_own_reason(void **state)
+{
+    const struct ks_target targets[] = {
+        target_object(1, "pods", "demo", "a"),
+        target_object(2, "pods", "demo", "b"),
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 2);
+    fake_state(fake_find("pods@demo/b"), KS_SOURCE_SYNCING, KS_RC_UNAVAILABLE, "a web page");
+    fixture_wait(&f, 29999);
+    fixture_skip(&f);
+    fixture_wait(&f, 1);
+    fixture_expect(&f, "1 DISCONNECTED timed out: the API server has not listed it within 30 s\n"
+                       "Pod demo/a Unknown NotSynced [1]\nPod demo/b Unknown NotSynced [2]\n"
+                       "SYNCED Unknown 2\n");
+    assert_string_equal(f.last_message, "not known after 30 s: a web page");
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +296,7 @@ int main(void)
         cmocka_unit_test(lost_identity_and_ambiguity_settle),
         cmocka_unit_test(an_api_server_that_is_away_is_named),
         cmocka_unit_test(slow_lists_answer_unknown_in_time),
+        cmocka_unit_test(a_late_answer_carries_its_own_reason),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

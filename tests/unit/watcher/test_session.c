@@ -467,6 +467,37 @@ static void unreadable_objects_spoil_themselves_alone(void **state)
     fixture_fini(&f);
 }
 
+static void the_end_of_what_was_never_readable_is_told(void **state)
+{
+    const struct ks_target targets[] = {
+        target_object(1, "pods", "demo", "a"),
+        target_selector(2, "pods", "demo", ""),
+        target_selector(3, "pods", "demo", "app=web"),
+    };
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f, targets, 3);
+    fake_bad(fake_find("pods@demo/a"), "demo", "a", "too deep");
+    fake_bad(fake_find("pods@demo"), "demo", "b", "too deep");
+    fake_bad(fake_find("pods@demo?app=web"), "demo", "c", "too deep");
+    fixture_skip(&f);
+    fake_bad_gone(fake_find("pods@demo/a"), "demo", "a");
+    fixture_expect(&f, "Pod demo/a NotFound<-Unknown Deleted [1]\n");
+    assert_string_equal(f.last_message, "The object was deleted");
+    fake_bad_gone(fake_find("pods@demo"), "demo", "b");
+    fixture_expect(&f, "Pod demo/b NotFound<-Unknown Deleted [2]\nforget Pod demo/b \n");
+    fake_bad_gone(fake_find("pods@demo?app=web"), "demo", "c");
+    fixture_expect(&f, "REMOVED Pod demo/c  [3]\nforget Pod demo/c \n");
+    fake_bad_gone(fake_find("pods@demo"), "demo", "nobody");
+    fixture_expect(&f, "");
+    /* Who comes next under the name is not taken for the one that is gone. */
+    fake_put(fake_find("pods@demo/a"), pod("a", "u9", 9, "Running"));
+    fixture_expect(&f, "Pod demo/a u9 Current<-NotFound [1]\n");
+    fixture_fini(&f);
+}
+
 static void absence_is_not_told_while_objects_without_a_name_were_met(void **state)
 {
     const struct ks_target named[] = {target_object(1, "pods", "demo", "a")};
@@ -559,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_typed_name_may_have_a_namespace_too_many),
         cmocka_unit_test(what_cannot_be_watched_is_refused),
         cmocka_unit_test(unreadable_objects_spoil_themselves_alone),
+        cmocka_unit_test(the_end_of_what_was_never_readable_is_told),
         cmocka_unit_test(absence_is_not_told_while_objects_without_a_name_were_met),
         cmocka_unit_test(beyond_the_limit_the_session_ends),
         cmocka_unit_test(counts_aggregate_as_the_reference_does),
