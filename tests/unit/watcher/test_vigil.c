@@ -95,8 +95,8 @@ static void what_is_in_the_way_is_told(void **state)
                    "  gadgets demo/ Unknown not found: the cluster does not serve gadgets [6]\n"
                    "  nodes  Unknown not permitted: no rights [4]\n"
                    "  widgets demo/w Unknown not found: the cluster does not serve widgets [3]\n"
-                   "  Deployment demo/d Unknown timed out: the API server has not listed it within "
-                   "30 s [7]\n"
+                   "  Deployment demo/d Unknown temporarily unavailable: not known after 30 s: "
+                   "connection refused [7]\n"
                    "  Pod demo/b NotFound [2]\n");
     fixture_fini(&f);
 }
