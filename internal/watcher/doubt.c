@@ -22,6 +22,8 @@
 #include "base/alloc.h"
 #include "base/plant.h"
 
+#include "watcher/children.h"
+
 struct ks_doubt {
     struct ks_list link; /* in session->doubts, in order of raising */
     struct ks_session *session;
@@ -49,10 +51,16 @@ void ks_doubt_withdraw(struct ks_object *o, ks_target_bits bits)
 
 static bool conclude(struct ks_session *s, struct ks_object *o, ks_target_bits bits, bool is_gone)
 {
+    struct ks_object *first;
+
     if (is_gone ? !ks_object_show_gone(s, o, KS_GONE_SEEN) : !ks_object_show_removed(s, o, bits))
         return false;
     ks_object_deselect(s, o, bits);
-    ks_object_reap(s, ks_object_find(o->kind, ks_object_ns(o), ks_object_name(o)));
+    first = ks_object_find(o->kind, ks_object_ns(o), ks_object_name(o));
+    /* What its children have done meanwhile was not told. */
+    if (first->parent && !ks_parent_reconsider(first->parent))
+        return false;
+    ks_object_reap(s, first);
     return true;
 }
 

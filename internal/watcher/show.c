@@ -20,6 +20,8 @@
 #include "base/plant.h"
 #include "kube/rv.h"
 
+#include "watcher/excerpt.h"
+
 struct ks_recheck {
     struct ks_list link; /* in session->rechecks */
     struct ks_timer timer;
@@ -83,6 +85,8 @@ void ks_object_event(const struct ks_session *s, struct ks_object *o, uint32_t *
     out->update.transition_time_ms = o->transition_wall_ms;
     out->update.target_ids = ids;
     out->update.target_count = ks_session_ids(s, o->told, ids);
+    if (o->shown->status != KS_STATUS_NOT_FOUND)
+        out->update.object_json = ks_str_make(o->excerpt.ptr, o->excerpt.len);
 }
 
 static bool tell_update(struct ks_session *s, struct ks_object *o, ks_status previous)
@@ -381,7 +385,8 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
     o->is_unreadable = false;
     if (is_awaited(s, o, seen->version))
         o->told = 0;
-    if (!ks_text_set(&o->uid, seen->uid) || !ks_text_set(&o->version, seen->version))
+    if (!ks_text_set(&o->uid, seen->uid) || !ks_text_set(&o->version, seen->version) ||
+        !ks_object_keep_excerpt(s, o, seen->excerpt))
         return ks_session_fail_nomem(s);
     /* A new life that a target's own watch has not brought yet concerns nobody yet. */
     if (!seen->now || !ks_object_targets(o))
@@ -393,7 +398,8 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
 
 bool ks_object_reconsider(struct ks_session *s, struct ks_object *o, const struct ks_sighting *seen)
 {
-    if (!ks_object_targets(o) || o->is_gone || o->is_unreadable || o->doubt ||
+    /* In doubt nothing new is told, unless nothing was told at all: some target may wait for it. */
+    if (!ks_object_targets(o) || o->is_gone || o->is_unreadable || (o->doubt && o->shown) ||
         !ks_str_eq(ks_object_uid(o), seen->uid))
         return true;
     return ks_object_show(s, o, seen->now);

@@ -144,6 +144,7 @@ void ks_http_cancel(struct ks_http_request *r)
 {
     if (!r)
         return;
+    say(r, "is cancelled", 0);
     r->is_dead = true;
     if (!r->is_in_callback)
         request_free(r);

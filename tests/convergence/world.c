@@ -104,7 +104,7 @@ ks_rc world_new(uint64_t seed, bool is_verbose, struct world **out, struct ks_er
     ks_random_seed(dice_next(&w->dice) | 1);
     ks_clock_test_init(&w->clock, WALL_START_MS);
     w->sim = (struct sim){
-        .config = {.speed = 1, .history = 0, .bookmark_ms = dice_between(&w->dice, 3000, 60000)},
+        .config = {.speed = 1, .history = 0, .bookmark_ms = dice_between(&w->dice, 16000, 60000)},
         .clock = &w->clock.clock,
         .log = {.fd = -1, .level = KS_LOG_ERROR, .format = KS_LOG_TEXT, .clock = &w->clock.clock},
         .random_state = dice_next(&w->dice),

@@ -262,6 +262,39 @@ static void an_older_state_does_not_tell_what_waits(void **state)
     fixture_fini(&f);
 }
 
+/* It has left one of its targets, and is looked for, when its Pods become known and when they
+ * change. */
+static void a_doubt_keeps_no_target_waiting(void **state)
+{
+    const struct ks_target targets[] = {
+        {.target_id = 1, .kind = KS_TARGET_SELECTOR, .resource = {"statefulsets", 12}},
+        {.target_id = 2,
+         .kind = KS_TARGET_SELECTOR,
+         .resource = {"statefulsets", 12},
+         .label_selector = {"tier=a", 6}}};
+    struct fixture f;
+
+    (void)state;
+    begin(&f, KS_PROFILE_KSTATUS);
+    fixture_open(&f, targets, 2);
+    fake_put(fake_find("statefulsets"), stateful_set("s1", 1, 1));
+    fixture_run(&f);
+    fake_put(fake_find("statefulsets?tier=a"), stateful_set("s1", 1, 1));
+    fake_synced(fake_find("statefulsets"));
+    fake_synced(fake_find("statefulsets?tier=a"));
+    fake_gone(fake_find("statefulsets?tier=a"), "demo", "web", KS_GONE_SEEN);
+    fixture_expect(&f, "1 LISTING\n2 LISTING\n1 SYNCED\n2 SYNCED\n");
+    fake_synced(fake_find("pods@demo"));
+    fixture_expect(&f, "StatefulSet demo/web s1 InProgress LessReady [1,2]\nSYNCED InProgress 1\n");
+    fake_put(fake_find("pods@demo"), set_member("web-1", "p1", 1, "Crash"));
+    fixture_expect(&f, "");
+    fake_put(fake_find("statefulsets@demo/web"), stateful_set("s1", 1, 1));
+    fake_synced(fake_find("statefulsets@demo/web"));
+    fixture_expect(&f, "REMOVED StatefulSet demo/web s1 [2]\n"
+                       "StatefulSet demo/web s1 Failed<-InProgress PodsFailed [1]\n");
+    fixture_fini(&f);
+}
+
 static void strict_gives_a_failed_pod_of_the_new_revision_a_grace(void **state)
 {
     struct fixture f;
@@ -642,6 +675,7 @@ int main(void)
         cmocka_unit_test(without_rights_the_verdict_is_the_objects_own),
         cmocka_unit_test(patience_with_children_ends),
         cmocka_unit_test(an_older_state_does_not_tell_what_waits),
+        cmocka_unit_test(a_doubt_keeps_no_target_waiting),
         cmocka_unit_test(strict_gives_a_failed_pod_of_the_new_revision_a_grace),
         cmocka_unit_test(strict_looks_at_the_newest_replica_set),
         cmocka_unit_test(strict_fails_a_replica_set_by_its_pods),
