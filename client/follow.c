@@ -286,13 +286,15 @@ static Kstatus__V1__WatchRequest *request_copy(const Kstatus__V1__WatchRequest *
 }
 
 static struct kstatus_follow *follow_new(struct kstatus_client *client,
-                                         const Kstatus__V1__WatchRequest *request)
+                                         const Kstatus__V1__WatchRequest *request,
+                                         const struct kstatus_follow_callbacks *callbacks)
 {
     struct kstatus_follow *f = ks_alloc0(sizeof(*f));
 
     if (!f)
         return NULL;
     f->client = client;
+    f->callbacks = *callbacks;
     f->refs = 1;
     f->next_sequence = 1;
     f->backoff = (struct ks_backoff){.base_ms = RETRY_BASE_MS, .cap_ms = RETRY_CAP_MS};
@@ -300,7 +302,8 @@ static struct kstatus_follow *follow_new(struct kstatus_client *client,
     f->timer.fn = on_timer;
     (void)pthread_mutex_init(&f->lock, NULL);   /* default attributes do not fail on Linux */
     (void)pthread_cond_init(&f->changed, NULL); /* nor these */
-    f->sieve = ks_sieve_new();
+    f->sieve =
+        ks_sieve_new(callbacks->gives_up ? KS_SIEVE_TELLS_DRAINING : KS_SIEVE_DROPS_DRAINING);
     f->request = request_copy(request);
     if (f->sieve && f->request)
         return f;
@@ -318,10 +321,9 @@ int kstatus_follow_open(struct kstatus_client *client, const Kstatus__V1__WatchR
     if (!callbacks || callbacks->size < sizeof(*callbacks) || !callbacks->on_response)
         return ks_client_fail(error, KSTATUS_INVALID_ARGUMENT,
                               "the callbacks need their size and on_response");
-    f = follow_new(client, request);
+    f = follow_new(client, request, callbacks);
     if (!f)
         return ks_client_fail(error, KSTATUS_RESOURCE_EXHAUSTED, "out of memory");
-    f->callbacks = *callbacks;
     f->ctx = ctx;
     pthread_mutex_lock(&f->lock);
     code = open_stream(f, error);

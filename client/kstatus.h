@@ -106,8 +106,8 @@ KSTATUS_API void kstatus_watch_free(struct kstatus_watch *watch);
  * while that grows and has some chance in it, or as long as the server has asked for; the new
  * stream's snapshot is compared with what was told, and only what differs is told again: an object
  * that changed, with the status that was told as its previous one; an object that is not there any
- * more, as Removed. Accepted and Synced are told once; Draining not at all. Sequence numbers have
- * no gap across streams.
+ * more, as Removed. Accepted and Synced are told once; Draining only to who gives up. Sequence
+ * numbers have no gap across streams.
  *
  * A request with `until` begins its times anew with each stream.
  */

@@ -4,7 +4,7 @@
  * observation, the previous status, counters of the stream), so that sameness is that of bytes.
  *
  * Invariants:
- *   1. of the first stream everything passes but Draining;
+ *   1. of the first stream everything passes, but for Draining where that is not wanted;
  *   2. of a later one nothing passes that was told before, and nothing that was told is forgotten
  * without being told gone;
  *   3. an object is only missed by a target that is read: absence is evidence then.
@@ -60,6 +60,7 @@ struct saying {
 };
 
 struct ks_sieve {
+    ks_sieve_draining draining;
     struct ks_map *objects;
     struct target *targets;
     size_t target_count;
@@ -74,7 +75,7 @@ struct ks_sieve {
     ks_rc rc; /* of a sweep */
 };
 
-struct ks_sieve *ks_sieve_new(void)
+struct ks_sieve *ks_sieve_new(ks_sieve_draining draining)
 {
     struct ks_sieve *s = ks_alloc0(sizeof(*s));
 
@@ -82,6 +83,7 @@ struct ks_sieve *ks_sieve_new(void)
         return NULL;
     ks_list_init(&s->sayings);
     s->turn = 1;
+    s->draining = draining;
     s->objects = ks_map_new(KS_SIEVE_OBJECTS_MAX);
     if (!s->objects) {
         ks_free(s);
@@ -411,9 +413,9 @@ static ks_rc pass_accepted(struct ks_sieve *s, Kstatus__V1__Event *event)
     return emit(s, event);
 }
 
-static ks_rc drop(struct ks_sieve *s KS_UNUSED, Kstatus__V1__Event *event KS_UNUSED)
+static ks_rc pass_draining(struct ks_sieve *s, Kstatus__V1__Event *event)
 {
-    return KS_RC_OK;
+    return s->draining == KS_SIEVE_TELLS_DRAINING ? emit(s, event) : KS_RC_OK;
 }
 
 /* The others pass, those of a newer server too. */
@@ -428,7 +430,7 @@ static ks_rc pass(struct ks_sieve *s, Kstatus__V1__Event *event)
         {KSTATUS__V1__EVENT__EVENT_TARGET_CHANGE, pass_target},
         {KSTATUS__V1__EVENT__EVENT_ACCEPTED, pass_accepted},
         {KSTATUS__V1__EVENT__EVENT_SYNCED, pass_synced},
-        {KSTATUS__V1__EVENT__EVENT_DRAINING, drop},
+        {KSTATUS__V1__EVENT__EVENT_DRAINING, pass_draining},
     };
 
     for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {

@@ -23,15 +23,18 @@
 
 struct ks_sieve;
 
+/* Draining is no news to a user whose stream goes on. */
+typedef enum { KS_SIEVE_DROPS_DRAINING, KS_SIEVE_TELLS_DRAINING } ks_sieve_draining;
+
 /* NULL when out of memory. */
-struct ks_sieve *ks_sieve_new(void);
+struct ks_sieve *ks_sieve_new(ks_sieve_draining draining);
 struct ks_sieve *ks_sieve_free(struct ks_sieve *sieve);
 
 /* What comes from here on is of another stream. */
 void ks_sieve_restart(struct ks_sieve *sieve);
 
-/* A response of which only the news is left, lent until the next call; n_events may be 0. Draining
- * is no news to a user whose stream goes on. KS_RC_NOMEM, KS_RC_LIMIT: the sieve is spoilt. */
+/* A response of which only the news is left, lent until the next call; n_events may be 0.
+ * KS_RC_NOMEM, KS_RC_LIMIT: the sieve is spoilt. */
 KS_MUST_USE ks_rc ks_sieve_pass(struct ks_sieve *sieve, const Kstatus__V1__WatchResponse *response,
                                 Kstatus__V1__WatchResponse *out);
 

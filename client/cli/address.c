@@ -66,6 +66,17 @@ static ks_rc check_path(const char *text, struct ks_str path, struct ks_error *e
     return KS_RC_OK;
 }
 
+/* Several servers: gRPC takes the first that answers. */
+static ks_rc check_list(const char *text, struct ks_str rest, struct ks_error *err)
+{
+    struct ks_str part;
+    ks_rc rc = rest.len > 0 ? KS_RC_OK : check_host_port(text, rest, err);
+
+    while (!rc && ks_str_split(&rest, ',', &part))
+        rc = check_host_port(text, part, err);
+    return rc;
+}
+
 ks_rc ks_address_check(const char *text, struct ks_error *err)
 {
     struct ks_str all = ks_str_from(text);
@@ -81,6 +92,6 @@ ks_rc ks_address_check(const char *text, struct ks_error *err)
         return check_host_port(text, all, err);
     }
     if (ks_str_starts(all, KS_LIT("ipv4:")) || ks_str_starts(all, KS_LIT("ipv6:")))
-        return check_host_port(text, ks_str_sub(all, 5, all.len), err);
+        return check_list(text, ks_str_sub(all, 5, all.len), err);
     return check_host_port(text, all, err);
 }

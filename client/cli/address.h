@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether a text can be a server's address: HOST:PORT, [IPV6]:PORT, unix:PATH, or a gRPC name
- * as dns:///HOST:PORT.
+ * as dns:///HOST:PORT; or several: ipv4:HOST:PORT,HOST:PORT.
  *
  * gRPC itself takes almost anything, fills in a port or cuts one down to 16 bits, and then says
  * that nobody answers.

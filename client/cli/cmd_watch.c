@@ -51,10 +51,11 @@ struct watching {
     struct ks_buf frame;
     struct ks_buf out;
     struct kstatus_client *client;
-    struct kstatus_watch *watches[KS_CALLS_MAX];
-    struct ks_relay *relays[KS_CALLS_MAX]; /* one a watch */
+    struct kstatus_follow *follows[KS_CALLS_MAX];
+    bool is_lost[KS_CALLS_MAX];
+    struct ks_relay *relays[KS_CALLS_MAX]; /* one a call */
     struct ks_ask ask;
-    struct ks_ask asked[KS_CALLS_MAX]; /* of each watch */
+    struct ks_ask asked[KS_CALLS_MAX]; /* of each call */
     struct ks_merge merge;
     int signal_fd;
     int64_t end_ms;   /* mono; -1: none */
@@ -142,6 +143,7 @@ static void show(struct watching *w, const Kstatus__V1__WatchResponse *response)
 
 static bool open_stream(struct watching *w, size_t call)
 {
+    const struct kstatus_follow_callbacks callbacks = ks_relay_following(w->options->no_reconnect);
     struct ks_targets_part part = ks_targets_part(&w->targets, call);
     Kstatus__V1__WatchRequest request;
     Kstatus__V1__WatchOptions wanted;
@@ -159,8 +161,8 @@ static bool open_stream(struct watching *w, size_t call)
     }
     request.targets = part.list;
     request.n_targets = part.count;
-    if (kstatus_watch_open(w->client, &request, &ks_relay_callbacks, w->relays[call],
-                           &w->watches[call], &error) == KSTATUS_OK)
+    if (kstatus_follow_open(w->client, &request, &callbacks, w->relays[call], &w->follows[call],
+                            &error) == KSTATUS_OK)
         return true;
     ks_report_complain("%s", error.message);
     return false;
@@ -170,9 +172,10 @@ static void close_stream(struct watching *w, size_t call)
 {
     if (w->relays[call])
         ks_relay_close(w->relays[call]); /* the client's thread may wait in it */
-    kstatus_watch_free(w->watches[call]);
+    kstatus_follow_free(w->follows[call]);
     ks_relay_free(w->relays[call]);
-    w->watches[call] = NULL;
+    w->follows[call] = NULL;
+    w->is_lost[call] = false;
     w->relays[call] = NULL;
 }
 
@@ -189,11 +192,41 @@ static void on_end(struct watching *w, size_t call, const struct kstatus_error *
     stop(w, ks_dial_explain(w->options, end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
 }
 
+static bool is_any_lost(const struct watching *w)
+{
+    for (size_t i = 0; i < KS_CALLS_MAX; i++) {
+        if (w->is_lost[i])
+            return true;
+    }
+    return false;
+}
+
+/* Said once for all calls: they go to one server. The table shows it instead. */
+static void on_loss(struct watching *w, size_t call, const struct ks_relay_loss *loss)
+{
+    bool was_lost = is_any_lost(w);
+
+    w->is_lost[call] = loss->is_lost;
+    w->format.is_lost = is_any_lost(w);
+    w->paint_ms = 0;
+    if (w->view == VIEW_TABLE || was_lost == w->format.is_lost)
+        return;
+    if (loss->is_lost)
+        ks_report_complain("lost the stream from kstatusd at %s: %s; trying again",
+                           w->options->server, loss->why.message);
+    else
+        ks_report_complain("connected to kstatusd at %s again", w->options->server);
+}
+
 static void on_relay(struct watching *w, size_t call)
 {
     struct ks_relay *relay = w->relays[call];
     const Kstatus__V1__WatchResponse *response = ks_relay_take(relay);
+    struct ks_relay_loss loss;
     struct kstatus_error end;
+
+    if (ks_relay_take_loss(relay, &loss))
+        on_loss(w, call, &loss);
 
     if (response) {
         show(w, response);
@@ -318,7 +351,7 @@ static void close_all(struct watching *w)
             ks_relay_close(w->relays[i]);
     }
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
-        kstatus_watch_free(w->watches[i]);
+        kstatus_follow_free(w->follows[i]);
     kstatus_client_free(w->client);
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
         ks_relay_free(w->relays[i]);
@@ -362,18 +395,21 @@ const struct ks_command ks_cmd_watch = {
         "\n" KS_TARGETS_HELP "  -o, --output table|json   json: one Event of kstatus.v1 per line\n"
         "      --for DURATION        end after this long: 90s, 5m\n"
         "      --profile NAME        whose rules decide: kstatus (default) or strict\n"
+        "      --no-reconnect        end when the stream is lost; else it is opened again,\n"
+        "                            and what changed meanwhile is shown\n"
         "  -s, --server ADDR         kstatusd's address (default: $KSTATUS_SERVER,\n"
         "                            else " KS_DEFAULT_SERVER ")\n"
         "  -h, --help                show this\n"
         "\n"
         "Exit status: 0 after Ctrl-C, SIGTERM or --for; 2 for a wrong command line;\n"
-        "4 when kstatusd cannot be reached or the stream is lost.\n"
+        "4 when kstatusd cannot be reached at first, or, with --no-reconnect, the stream\n"
+        "is lost.\n"
         "\n"
         "  kstatus watch -n shop deploy/web sts/db job/migrate\n"
         "  kstatus watch -A pods -l app=web\n"
         "  kstatus watch -f manifests.yaml -o json --for 5m\n",
     .options = KS_OPTION_SERVER | KS_OPTION_SCOPE | KS_OPTION_FILE | KS_OPTION_OUTPUT |
-               KS_OPTION_FOR | KS_OPTION_PROFILE,
+               KS_OPTION_FOR | KS_OPTION_PROFILE | KS_OPTION_RECONNECT,
     .max_args = SIZE_MAX,
     .run = run,
 };

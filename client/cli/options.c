@@ -192,6 +192,14 @@ static ks_rc take_now(struct ks_options *o, const char *value, struct ks_error *
     return KS_RC_OK;
 }
 
+static ks_rc take_no_reconnect(struct ks_options *o, const char *value, struct ks_error *err)
+{
+    (void)value; /* none */
+    (void)err;   /* cannot fail */
+    o->no_reconnect = true;
+    return KS_RC_OK;
+}
+
 static ks_rc take_help(struct ks_options *o, const char *value, struct ks_error *err)
 {
     (void)value; /* none */
@@ -220,6 +228,7 @@ static const struct option_row rows[] = {
     {"stable-for", 0, true, KS_OPTION_WAIT, take_stable_for},
     {"min-basis", 0, true, KS_OPTION_WAIT, take_min_basis},
     {"applied", 0, false, KS_OPTION_WAIT, take_applied},
+    {"no-reconnect", 0, false, KS_OPTION_RECONNECT, take_no_reconnect},
     {"help", 'h', false, EVERYWHERE, take_help},
 };
 

@@ -28,6 +28,7 @@ enum {
     KS_OPTION_TIMEOUT = 1 << 5,
     KS_OPTION_COMPUTE = 1 << 6, /* --compare, --explain, --children, --now */
     KS_OPTION_PROFILE = 1 << 7,
+    KS_OPTION_RECONNECT = 1 << 8, /* --no-reconnect */
     KS_OPTION_WAIT = 1 << 10, /* --for GOAL, --fail-fast, --stable-for, --min-basis, --applied */
 };
 
@@ -64,6 +65,7 @@ struct ks_options {
     int64_t stable_ms;  /* 0: not given */
     ks_basis min_basis; /* UNSPECIFIED: not given */
     bool is_applied;    /* manifests carry what the API server answered */
+    bool no_reconnect;
     bool wants_help;
     char **args; /* what is no option, in order */
     size_t arg_count;

@@ -26,6 +26,8 @@ struct ks_relay {
     bool has_ended;
     bool is_closed;
     struct kstatus_error end;
+    struct ks_relay_loss loss;
+    bool has_loss_changed;
 };
 
 struct ks_relay *ks_relay_new(struct ks_error *err)
@@ -93,6 +95,32 @@ static void on_end(void *ctx, const struct kstatus_error *error)
 const struct kstatus_watch_callbacks ks_relay_callbacks = {
     .size = sizeof(ks_relay_callbacks), .on_response = on_response, .on_end = on_end};
 
+static void on_connection(void *ctx, const struct kstatus_error *error, int64_t retry_ms)
+{
+    struct ks_relay *relay = ctx;
+    bool is_lost = error != NULL;
+
+    (void)retry_ms; /* it is not worth a line each time */
+    pthread_mutex_lock(&relay->lock);
+    if (relay->loss.is_lost != is_lost) {
+        relay->loss.is_lost = is_lost;
+        if (error)
+            relay->loss.why = *error;
+        relay->has_loss_changed = true;
+        ring(relay);
+    }
+    pthread_mutex_unlock(&relay->lock);
+}
+
+struct kstatus_follow_callbacks ks_relay_following(bool gives_up)
+{
+    return (struct kstatus_follow_callbacks){.size = sizeof(struct kstatus_follow_callbacks),
+                                             .on_response = on_response,
+                                             .on_end = on_end,
+                                             .on_connection = on_connection,
+                                             .gives_up = gives_up};
+}
+
 int ks_relay_fd(const struct ks_relay *relay)
 {
     return relay->fd;
@@ -129,6 +157,19 @@ bool ks_relay_end(struct ks_relay *relay, struct kstatus_error *out)
         *out = relay->end;
     pthread_mutex_unlock(&relay->lock);
     return has_ended;
+}
+
+bool ks_relay_take_loss(struct ks_relay *relay, struct ks_relay_loss *out)
+{
+    bool has_changed;
+
+    pthread_mutex_lock(&relay->lock);
+    has_changed = relay->has_loss_changed;
+    relay->has_loss_changed = false;
+    if (has_changed)
+        *out = relay->loss;
+    pthread_mutex_unlock(&relay->lock);
+    return has_changed;
 }
 
 void ks_relay_close(struct ks_relay *relay)

@@ -353,7 +353,9 @@ static ks_rc append_summary(struct table *t)
     rc = ks_table_append_counts(t->rows, &text);
     if (!rc && ks_rows_dropped(t->rows) > 0)
         rc = ks_buf_append_str(&text, KS_LIT("; there are more than can be shown"));
-    if (!rc && ks_rows_is_draining(t->rows))
+    if (!rc && t->format->is_lost)
+        rc = ks_buf_append_str(&text, KS_LIT("; lost kstatusd, trying again"));
+    else if (!rc && ks_rows_is_draining(t->rows))
         rc = ks_buf_append_str(&text, KS_LIT("; the server is shutting down"));
     else if (!rc && !ks_rows_is_synced(t->rows))
         rc = ks_buf_append_str(&text, KS_LIT("; waiting for first answers"));

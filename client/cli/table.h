@@ -25,6 +25,7 @@ struct ks_table_format {
     size_t height; /* lines; 0: no limit */
     bool has_colour;
     bool lacks_ages; /* a snapshot: nobody knows since when it is so */
+    bool is_lost;    /* no stream: what is shown is what was known last */
     ks_text_charset charset;
     int64_t now_ms; /* wall time, for ages */
 };

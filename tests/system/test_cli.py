@@ -339,7 +339,7 @@ class WithServer(Bench):
         for number, says in ((signal.SIGKILL, "lost the stream from kstatusd at "),
                              (signal.SIGTERM, "lost the stream from kstatusd at ")):
             with self.subTest(signal=number), Kstatusd(self.sim.kubeconfig) as server, \
-                    Run("watch", "deploy/web", server=server.grpc) as run:
+                    Run("watch", "--no-reconnect", "deploy/web", server=server.grpc) as run:
                 run.line("synced")
                 server.signal(number)
                 if number == signal.SIGTERM:

@@ -13,9 +13,19 @@
 static void what_can_be_an_address(void **state)
 {
     static const char *const texts[] = {
-        "127.0.0.1:7443",       "localhost:1",          "kstatusd.example:65535", "[::1]:7443",
-        "unix:/run/k.sock",     "unix:k.sock",          "unix:///run/k.sock",     "dns:k:7443",
-        "dns:///kstatusd:7443", "dns://8.8.8.8/k:7443", "ipv4:127.0.0.1:80",      "ipv6:[::1]:80",
+        "ipv4:127.0.0.1:7443,127.0.0.1:7444",
+        "127.0.0.1:7443",
+        "localhost:1",
+        "kstatusd.example:65535",
+        "[::1]:7443",
+        "unix:/run/k.sock",
+        "unix:k.sock",
+        "unix:///run/k.sock",
+        "dns:k:7443",
+        "dns:///kstatusd:7443",
+        "dns://8.8.8.8/k:7443",
+        "ipv4:127.0.0.1:80",
+        "ipv6:[::1]:80",
     };
 
     (void)state;
@@ -52,6 +62,8 @@ static void what_cannot(void **state)
         {"unix:", "no path"},
         {"unix://", "no path"},
         {"dns:///k", "no port"},
+        {"ipv4:127.0.0.1:1,127.0.0.2", "no port"},
+        {"ipv4:", "is no address"},
     };
 
     (void)state;

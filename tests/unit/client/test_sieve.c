@@ -33,7 +33,7 @@ static int setup(void **state)
 {
     (void)state;
     ks_buf_init(&heard, 1u << 20);
-    sieve = ks_sieve_new();
+    sieve = ks_sieve_new(KS_SIEVE_DROPS_DRAINING);
     return sieve ? 0 : -1;
 }
 
@@ -275,7 +275,7 @@ static void run_streams(void *ctx)
 
     (void)ctx;
     sieve = ks_sieve_free(sieve);
-    sieve = ks_sieve_new();
+    sieve = ks_sieve_new(KS_SIEVE_DROPS_DRAINING);
     if (!sieve)
         return;
     rc = see((struct seen){.name = "a", .status = STATUS(CURRENT)});
