@@ -32,6 +32,7 @@ struct role {
     const char *kind;
     unsigned set;
     unsigned owner;
+    const char *owner_kind; /* NULL for the head */
     enum object_plot plot;
 };
 
@@ -114,7 +115,9 @@ static unsigned write_one(struct family *f, const struct role *role)
     (void)snprintf(uid, sizeof(uid), "\"u%u\"", number);
     (void)snprintf(quoted, sizeof(quoted), "\"%s\"", role->kind);
     (void)snprintf(owners, sizeof(owners),
-                   "[{\"uid\":\"u77\"},{\"uid\":\"u%u\",\"controller\":true}]", role->owner);
+                   "[{\"kind\":\"Pod\",\"uid\":\"u77\"},{\"kind\":\"%s\",\"uid\":\"u%u\","
+                   "\"controller\":true}]",
+                   role->owner_kind ? role->owner_kind : "", role->owner);
     write_labels(f, set, labels);
     write_revision(f, number, annotations);
     if (is_set && role->owner)
@@ -146,12 +149,14 @@ static enum object_plot choose_pod_plot(struct text *t)
     return choice < 60 ? PLOT_UNSCHEDULABLE : PLOT_NONE;
 }
 
-static void write_pods(struct family *f, unsigned set, unsigned owner)
+/* Of the owner's set, where it is one. */
+static void write_pods(struct family *f, const char *owner_kind, unsigned owner)
 {
+    unsigned set = is_kind(owner_kind, "ReplicaSet") ? owner : 0;
     unsigned count = text_below(f->t, 5);
 
     for (unsigned i = 0; i < count; i++) {
-        struct role role = {.kind = "Pod", .set = set, .owner = owner};
+        struct role role = {.kind = "Pod", .set = set, .owner = owner, .owner_kind = owner_kind};
 
         role.plot = choose_pod_plot(f->t);
         (void)write_one(f, &role);
@@ -168,12 +173,12 @@ static void write_sets(struct family *f, unsigned head)
     unsigned sets = text_below(f->t, 4);
 
     for (unsigned i = 0; i < sets; i++) {
-        struct role role = {.kind = "ReplicaSet", .owner = head};
+        struct role role = {.kind = "ReplicaSet", .owner = head, .owner_kind = "Deployment"};
         unsigned set;
 
         role.plot = choose_owner_plot(f->t);
         set = write_one(f, &role);
-        write_pods(f, set, set);
+        write_pods(f, "ReplicaSet", set);
     }
 }
 
@@ -221,7 +226,7 @@ void family_write(struct text *t, int64_t *out_now_ms)
     if (is_kind(role.kind, "Deployment"))
         write_sets(&f, head);
     else
-        write_pods(&f, is_kind(role.kind, "ReplicaSet") ? head : 0, head);
+        write_pods(&f, role.kind, head);
     write_strangers(&f);
     *out_now_ms = f.now_ms;
 }
