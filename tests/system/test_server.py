@@ -605,6 +605,17 @@ class Trouble(unittest.TestCase):
                 each.close()
             self.assertEqual(server.get("/healthz")[0], 200)
 
+    def test_a_port_that_does_not_answer_is_told(self):
+        """Here: somebody removed the socket."""
+        with tempfile.TemporaryDirectory() as directory, Kubesim() as sim:
+            path = pathlib.Path(directory) / "socket"
+            with Kstatusd(sim.kubeconfig, listen=(f"unix:{path}",)) as server:
+                self.assertEqual(server.get("/healthz")[:2], (200, "ok\n"))
+                path.unlink()
+                wait_for("/healthz to say 503", lambda: server.get("/healthz")[0] == 503, 60)
+                self.assertIn("does not answer any more", server.log())
+                self.assertEqual(server.metric("listening"), 0)
+
     def edited(self, sim, *replacements):
         """A copy of its kubeconfig with texts replaced."""
         text = sim.kubeconfig.read_text()

@@ -5,6 +5,7 @@
  * thread from the moment that the session is to be opened. The API server is one that nobody
  * answers for, so that a stream has its Accepted and no more.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -344,6 +345,31 @@ static struct ks_str request_bytes(uint8_t bytes[256], const char *selector)
     return ks_str_make((const char *)bytes, kstatus__v1__watch_request__pack(&m, bytes));
 }
 
+static struct ks_str wait_bytes(uint8_t bytes[256])
+{
+    Kstatus__V1__WaitRequest m;
+    Kstatus__V1__Target target;
+    Kstatus__V1__Target *pointers[] = {&target};
+    Kstatus__V1__ObjectRef object;
+    Kstatus__V1__Until until;
+    char cm[] = "cm";
+    char name[] = "x";
+
+    kstatus__v1__wait_request__init(&m);
+    kstatus__v1__target__init(&target);
+    kstatus__v1__object_ref__init(&object);
+    kstatus__v1__until__init(&until);
+    object.resource = cm;
+    object.name = name;
+    target.selection_case = KSTATUS__V1__TARGET__SELECTION_OBJECT;
+    target.object = &object;
+    until.goal = KSTATUS__V1__UNTIL__GOAL__GOAL_ALL_CURRENT;
+    m.targets = pointers;
+    m.n_targets = 1;
+    m.until = &until;
+    return ks_str_make((const char *)bytes, kstatus__v1__wait_request__pack(&m, bytes));
+}
+
 static void expect(struct answer answer, bool has_failed, int fine)
 {
     if (answer.has_message)
@@ -397,6 +423,15 @@ static void a_get_survives_short_memory(void **state)
                         GRPC_STATUS_DEADLINE_EXCEEDED) > 5);
 }
 
+static void a_wait_survives_short_memory(void **state)
+{
+    uint8_t bytes[256];
+
+    (void)state;
+    assert_true(torture("/kstatus.v1.StatusService/Wait", wait_bytes(bytes), 150,
+                        GRPC_STATUS_DEADLINE_EXCEEDED) > 5);
+}
+
 static void a_refusal_survives_short_memory(void **state)
 {
     uint8_t bytes[256];
@@ -438,6 +473,48 @@ static void an_answer_needs_little(void **state)
     assert_int_equal(ask("/none", KS_LIT(""), 60000).status, GRPC_STATUS_UNIMPLEMENTED);
 }
 
+static void on_shed(struct ks_tag *tag, bool ok)
+{
+    struct ks_call *call = ks_lane_next(&fixture.lane, NULL);
+
+    (void)tag;
+    (void)ok;
+    assert_null(ks_lane_next(&fixture.lane, call));
+    assert_int_equal(ks_call_weigh(call), 0); /* nothing has been told of its objects yet */
+    ks_call_ops_of(call)->on_shed(call, "you are the largest");
+}
+
+/* Whatever kind of call holds the most when memory is out. */
+static void a_call_can_be_shed(void **state)
+{
+    static const char *const paths[] = {"/kstatus.v1.StatusService/Watch",
+                                        "/kstatus.v1.StatusService/Get",
+                                        "/kstatus.v1.StatusService/Wait"};
+    struct fixture *f = &fixture;
+    uint8_t bytes[256];
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(paths); i++) {
+        bool is_wait = i == 2;
+        struct ks_call *call = ks_call_new(&f->lane);
+        uint64_t before = f->metrics.limit_hits[KS_LIMIT_MEMORY_MIB];
+        struct client client;
+        struct ks_tag tag;
+
+        ks_call_await(call, f->server, f->poller, on_arrived);
+        client_start(&client, paths[i], is_wait ? wait_bytes(bytes) : request_bytes(bytes, "a=b"),
+                     60000);
+        while (atomic_load(&ks_worker_feed_stats(f->worker)->sessions) == 0)
+            (void)sched_yield();
+        ks_tag_init(&tag, on_shed);
+        ks_cq_post(f->lane.cq, &tag);
+        (void)client_end(&client);
+        wait_ring(f->gone_fd);
+        assert_int_equal(f->metrics.limit_hits[KS_LIMIT_MEMORY_MIB], before + 1);
+        assert_int_equal(atomic_load(&ks_worker_feed_stats(f->worker)->sessions), 0);
+    }
+}
+
 static void make_source(void *ctx)
 {
     static const struct ks_source_ops ops = {.on_wake = NULL};
@@ -475,9 +552,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watch_survives_short_memory),
         cmocka_unit_test(a_get_survives_short_memory),
+        cmocka_unit_test(a_wait_survives_short_memory),
         cmocka_unit_test(a_refusal_survives_short_memory),
         cmocka_unit_test(a_met_limit_is_told_with_little_memory),
         cmocka_unit_test(an_answer_needs_little),
+        cmocka_unit_test(a_call_can_be_shed),
         cmocka_unit_test(parts_say_that_memory_is_short),
     };
     int failed;

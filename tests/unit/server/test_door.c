@@ -323,6 +323,45 @@ static void listens_on_a_unix_socket(void **state)
     assert_int_not_equal(access(f.address.path, F_OK), 0);
 }
 
+/* Each of them counts as this machine's own. */
+static void knows_its_own_machine(void **state)
+{
+    static const struct {
+        const char *listen;
+        const char *connect;
+    } rows[] = {{"127.0.0.1", "127.0.0.1"}, {"::1", "::1"}, {"::", "127.0.0.1"}};
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(rows); i++) {
+        struct fixture f;
+        int mine[2];
+        int inside[2];
+
+        setup(&f);
+        f.limits.values[KS_LIMIT_CONNECTIONS_PER_ADDRESS] = 1;
+        (void)snprintf(f.address.host, sizeof(f.address.host), "%s", rows[i].listen);
+        if (door_new(&f) == KS_RC_OK) { /* there may be no IPv6 here */
+            assert_int_equal(ks_door_start(f.door, NULL), KS_RC_OK);
+            (void)snprintf(f.address.host, sizeof(f.address.host), "%s", rows[i].connect);
+            for (int n = 0; n < 2; n++) {
+                uint32_t calls;
+                struct ks_conn *c;
+
+                mine[n] = guest(&f);
+                inside[n] = opened(&f);
+                c = enter(&f, inside[n], &calls);
+                assert_int_equal(ks_conn_over(c), KS_LIMIT_COUNT);
+                ks_door_leave(f.door, c);
+            }
+            for (int n = 0; n < 2; n++) {
+                rpc_close(inside[n]);
+                close(mine[n]);
+            }
+        }
+        teardown(&f);
+    }
+}
+
 static void goes_on_when_memory_was_short(void **state)
 {
     struct fixture f;
@@ -372,6 +411,7 @@ int main(void)
         cmocka_unit_test(keeps_those_who_say_nothing_few),
         cmocka_unit_test(closes_on_demand),
         cmocka_unit_test(listens_on_a_unix_socket),
+        cmocka_unit_test(knows_its_own_machine),
         cmocka_unit_test(goes_on_when_memory_was_short),
         cmocka_unit_test(survives_short_memory),
     };
