@@ -31,7 +31,7 @@ static const char *const basis_texts[] = {
     [KS_BASIS_STANDARD_CONDITION] = "a standard condition",
     [KS_BASIS_CUSTOM_RULE] = "a rule of the caller's",
     [KS_BASIS_GENERATION_ONLY] = "the observed generation alone",
-    [KS_BASIS_ASSUMED] = "nothing: assumed, as nothing contradicts it",
+    [KS_BASIS_ASSUMED] = "no evidence: it is assumed",
 };
 
 /* As the API has them. */

@@ -103,7 +103,8 @@ static ks_rc append_value(struct ks_buf *out, struct ks_json_value value)
         return ks_buf_append_str(out, KS_LIT("absent"));
     case KS_JSON_LIST:
     case KS_JSON_MAP:
-        return ks_buf_appendf(out, "%zu entries", ks_json_count(value));
+        return ks_buf_appendf(out, "%zu %s", ks_json_count(value),
+                              ks_json_count(value) == 1 ? "entry" : "entries");
     case KS_JSON_STRING:
         if (!ks_json_to_str(value, &text))
             return KS_RC_NOMEM;

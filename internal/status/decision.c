@@ -29,7 +29,8 @@ void ks_decision_value(char to[KS_DECISION_VALUE_MAX], struct ks_json_value v)
         break;
     case KS_JSON_LIST:
     case KS_JSON_MAP:
-        (void)snprintf(to, KS_DECISION_VALUE_MAX, "%zu entries", ks_json_count(v)); /* fits */
+        (void)snprintf(to, KS_DECISION_VALUE_MAX, "%zu %s", ks_json_count(v), /* fits */
+                       ks_json_count(v) == 1 ? "entry" : "entries");
         return;
     case KS_JSON_STRING:
         (void)ks_json_to_str(v, &text); /* out of memory: as it is written */

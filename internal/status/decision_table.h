@@ -35,6 +35,7 @@
       NUMBERS("status.observedGeneration", 0, EQUALS, "metadata.generation", 0)) \
     X(STRICT, NULL, "ObjectMalformed", SHOW("")) \
     X(STRICT, NULL, "StatusMalformed", SHOW("status")) \
+    X(STRICT, NULL, "NotYetObserved", SHOW("status")) \
     X(STRICT, NULL, "ReadyNotWritten", CONDITION("Ready", NULL)) \
     X(STRICT, NULL, "Suspended", IS("spec.suspend", "true")) \
     X(STRICT, NULL, "Suspended", IS("spec.paused", "true")) \
