@@ -29,7 +29,8 @@
 
 #define TEXT_MAX 4096
 #define NAME_MAX_BYTES 1024
-#define EVENT_MAX 65536
+/* An object's JSON, and all the rest. */
+#define EVENT_MAX (65536u + (256u << 10))
 /* An update: message, condition's message, error and obstacle; 17 names (6 of the object, 6 of its
  * owner, reason, three of the condition, the obstacle's code) and the resource version; five of the
  * decision; a NUL each. */
@@ -247,6 +248,8 @@ static ks_rc encode_update(const struct ks_update *u, struct ks_packet **out, st
         memcpy(ids, u->target_ids, id_count * sizeof(ids[0]));
     m.target_ids = ids;
     m.n_target_ids = id_count;
+    m.object_json.data = (uint8_t *)(uintptr_t)u->object_json.ptr; /* it only reads */
+    m.object_json.len = u->object_json.len;
     return pack(&m.base, KS_PACKET_UPDATE, out, err);
 }
 
@@ -375,6 +378,7 @@ ks_rc ks_encode_accepted(const struct ks_accepted *accepted, struct ks_packet **
     options.profile = pool_name(&pool, ks_str_from(accepted->profile));
     options.generated_depth = accepted->generated_depth;
     options.include_causes = accepted->include_causes;
+    options.include_object = accepted->include_objects;
     options.blind = accepted->is_blind;
     options.summary_only = accepted->is_summary;
     options.heartbeat_interval = optional_duration(&times[0], accepted->heartbeat_ms);

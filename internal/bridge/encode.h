@@ -3,8 +3,8 @@
  * Session events and answers -> protobuf bytes. The only file besides server/rpc and client that
  * knows protobuf-c.
  *
- * Thread: any.  Owns: nothing.  Limits: a message text is cut at 4 KiB, an encoded event at 64 KiB.
- * All strings are made valid UTF-8 here (protobuf-c does not check).
+ * Thread: any.  Owns: nothing.  Limits: a message text is cut at 4 KiB,
+ * an encoded event at 320 KiB. All strings are made valid UTF-8 here (protobuf-c does not check).
  */
 #ifndef KS_BRIDGE_ENCODE_H
 #define KS_BRIDGE_ENCODE_H
@@ -44,6 +44,7 @@ struct ks_accepted {
     const char *profile;
     uint32_t generated_depth;
     bool include_causes;
+    bool include_objects;
     int64_t heartbeat_ms; /* 0: none, as the next two */
     int64_t min_update_ms;
     int64_t resync_ms;

@@ -56,6 +56,7 @@ struct ks_update {
     const struct ks_decision_view *decision; /* NULL: none */
     struct ks_str obstacle_code; /* in an outcome alone: why it does not count; empty: its status */
     struct ks_str obstacle_message;
+    struct ks_str object_json; /* empty: not asked for, too long, or not there */
 };
 
 /* Numbers are those of kstatus.v1.TargetChange.State. */

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 
 #include "watcher/children.h"
+#include "watcher/excerpt.h"
 
 #define KEY_MAX 320
 
@@ -235,6 +236,7 @@ void ks_object_free(struct ks_session *s, struct ks_object *o)
     ks_free(o->shown);
     ks_free(o->uid.ptr);
     ks_free(o->version.ptr);
+    ks_object_drop_excerpt(s, o);
     ks_free(o);
     s->object_count--;
 }

@@ -188,6 +188,7 @@ void ks_obstacles_add(struct ks_obstacles *list, const struct ks_update *update,
     if (why == KS_UNTIL_COUNTS)
         return;
     o->update = *update;
+    o->update.object_json = (struct ks_str){.ptr = NULL}; /* 16 of them would be too much */
     o->rank = rank_of(update->status, update->cause_count, why);
     o->text[0] = '\0';
     memcpy(o->ids, update->target_ids, update->target_count * sizeof(o->ids[0]));

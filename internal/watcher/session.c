@@ -324,6 +324,7 @@ static void session_init(struct ks_session *s, struct ks_kube *kube,
     s->first_answer_ms =
         config->first_answer_ms ? config->first_answer_ms : FIRST_ANSWER_MS_DEFAULT;
     s->profile = config->profile;
+    s->includes_objects = config->include_objects;
     s->generated_depth = config->generated_depth < KS_CHILD_LEVELS_MAX ? config->generated_depth
                                                                        : KS_CHILD_LEVELS_MAX;
     s->backoff = KS_BACKOFF_DEFAULT;

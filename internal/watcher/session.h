@@ -72,6 +72,7 @@ struct ks_session_config {
      * the object at the top goes, they are REMOVED. */
     uint32_t generated_depth;
     bool include_causes;
+    bool include_objects; /* updates carry the object's JSON, as last seen (excerpt.h) */
     const struct ks_until_config *until; /* of a vigil (vigil.h); a session has no goal */
 };
 

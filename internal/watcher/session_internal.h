@@ -76,6 +76,7 @@ struct ks_object {
     struct ks_str pin; /* the only UID that counts, or empty; the target's string */
     struct ks_text uid;
     struct ks_text version;
+    struct ks_text excerpt; /* its JSON, when the client wants it (excerpt.h) */
     struct ks_shown *shown; /* NULL: the sink knows nothing of it yet */
     void *sink_slot;
     struct ks_recheck *recheck;
@@ -180,6 +181,8 @@ struct ks_session {
     struct ks_causes *causes;      /* to work in; NULL: none are wanted */
     struct ks_causes *told_causes; /* to merge in what Events say; NULL as well */
     size_t note_bytes;             /* of what is kept of Events */
+    size_t excerpt_bytes;          /* of objects' JSON */
+    bool includes_objects;
     uint32_t generated_depth;
     size_t object_count;
     struct ks_list kinds;
@@ -278,6 +281,7 @@ struct ks_sighting {
     const struct ks_shown *later; /* NULL: the verdict does not change by itself */
     int64_t later_wall_ms;
     ks_target_bits via; /* targets that select through the watch that saw it */
+    struct ks_str excerpt;
 };
 KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
                                const struct ks_sighting *seen);

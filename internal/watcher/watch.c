@@ -36,6 +36,7 @@
 #include "kube/rv.h"
 
 #include "watcher/children.h"
+#include "watcher/excerpt.h"
 #include "watcher/facts.h"
 #include "watcher/selector.h"
 
@@ -111,6 +112,7 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
         .via = w->selecting,
     };
     KS_CLEANUP(ks_buf_fini) struct ks_buf text = KS_BUF(KS_PARENT_TEXT_MAX);
+    KS_CLEANUP(ks_buf_fini) struct ks_buf excerpt = KS_BUF(KS_EXCERPT_MAX);
     struct ks_parent_sight sight = {
         .json = json, .context = &context, .now = &now_shown, .text = &text};
     ks_rc rc;
@@ -134,6 +136,9 @@ static bool judge(struct ks_watch *w, struct ks_object *first, const struct ks_r
     }
     if (!ks_session_explain(s, &kind, json, &now_shown, seen.later ? &later_shown : NULL))
         return false;
+    if (s->includes_objects && ks_excerpt(json, w->kind->resource, &excerpt))
+        return ks_session_fail_nomem(s);
+    seen.excerpt = ks_buf_str(&excerpt);
     sight.seen = &seen;
     if (w->selecting)
         select_object(w, first);

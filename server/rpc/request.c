@@ -54,6 +54,7 @@ struct ks_rpc_request {
     ks_profile profile;
     uint32_t generated_depth;
     bool include_causes;
+    bool include_objects;
     struct ks_rpc_pace pace;
     bool has_until;
     struct ks_until_config until;
@@ -379,12 +380,6 @@ static void check_versions(struct checks *c, const struct ks_rpc_request *r)
     }
 }
 
-static void check_flag(const struct place *at, const char *field, bool is_set)
-{
-    if (is_set)
-        violate(at, BEYOND, field, "is not served yet");
-}
-
 static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
                           struct ks_rpc_request *r)
 {
@@ -401,7 +396,9 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
     if (r->kind == KS_RPC_REQUEST_WAIT && o->summary_only)
         violate(&at, BAD, "summary_only", "is for Watch and Get: a Wait tells the outcome only");
     r->include_causes = o->include_causes;
-    check_flag(&at, "include_object", o->include_object);
+    r->include_objects = o->include_object;
+    if (r->kind == KS_RPC_REQUEST_WAIT && o->include_object)
+        violate(&at, BAD, "include_object", "is for Watch and Get: a Wait tells the outcome only");
     profile = check_text(&at, "profile", o->profile, WORD_MAX);
     if (profile.len > 0 && !ks_profile_parse(profile, &r->profile))
         violate(&at, BAD, "profile", "there are the profiles \"kstatus\" and \"strict\"");
@@ -622,6 +619,7 @@ void ks_rpc_request_configure(const struct ks_rpc_request *r, struct ks_session_
     config->profile = r->profile;
     config->generated_depth = r->generated_depth;
     config->include_causes = r->include_causes;
+    config->include_objects = r->include_objects;
 }
 
 struct ks_rpc_request *ks_rpc_request_free(struct ks_rpc_request *r)

@@ -228,6 +228,7 @@ static ks_rc push_accepted(struct watch *w, const struct ks_rpc_request *request
     accepted.profile = ks_profile_text(config.profile);
     accepted.generated_depth = config.generated_depth;
     accepted.include_causes = config.include_causes;
+    accepted.include_objects = config.include_objects;
     accepted.heartbeat_ms = pace->heartbeat_ms;
     accepted.min_update_ms = pace->min_update_ms;
     accepted.resync_ms = pace->resync_ms;

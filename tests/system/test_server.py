@@ -164,7 +164,6 @@ class Refusals(Bench):
     def test_what_comes_later_is_never_dropped_silently(self):
         good = object_target(1, "cm", "x", "default")
         options = {
-            "include_object": True,
             "scope_strategy": pb.SCOPE_STRATEGY_ROOT,
         }
         for name, value in options.items():

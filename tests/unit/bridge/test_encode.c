@@ -62,6 +62,9 @@ static struct ks_event full_update(void)
                 .target_count = 2,
                 .error_rc = KS_RC_DENIED,
                 .error_message = KS_LIT("no rights"),
+                .object_json = KS_LIT("{\"a\":1}"),
+                .obstacle_code = KS_LIT("WEAK_BASIS"),
+                .obstacle_message = KS_LIT("too weak"),
             },
     };
 }
@@ -115,7 +118,45 @@ static void every_field_of_an_update_arrives(void **state)
     assert_int_equal(m->target_ids[1], 300);
     assert_int_equal(m->error->code, 7);
     assert_string_equal(m->error->message, "no rights");
+    assert_int_equal(m->object_json.len, 7);
+    assert_memory_equal(m->object_json.data, "{\"a\":1}", 7);
+    assert_string_equal(m->obstacle->code, "WEAK_BASIS");
+    assert_string_equal(m->obstacle->message, "too weak");
     kstatus__v1__resource_status__free_unpacked(m, NULL);
+}
+
+static void an_outcome_arrives(void **state)
+{
+    const struct ks_event update = full_update();
+    struct ks_update blocking[3] = {update.update, update.update, update.update};
+    const struct ks_event event = {.kind = KS_EVENT_OUTCOME,
+                                   .outcome = {.verdict = KS_OUTCOME_TIMED_OUT,
+                                               .counts = {{[KS_STATUS_FAILED] = 3}},
+                                               .blocking = blocking,
+                                               .blocking_count = 3,
+                                               .blocking_total = 40}};
+    static char long_json[200 << 10];
+    struct ks_packet *p = NULL;
+    Kstatus__V1__Outcome *m;
+
+    (void)state;
+    for (size_t room = 3; room >= 1; room -= 2) { /* and then two find no room */
+        assert_int_equal(ks_encode_event(&event, &p, NULL), KS_RC_OK);
+        assert_int_equal(p->kind, KS_PACKET_OUTCOME);
+        m = kstatus__v1__outcome__unpack(NULL, p->len, (const uint8_t *)p->bytes);
+        assert_non_null(m);
+        assert_int_equal(m->verdict, KSTATUS__V1__OUTCOME__VERDICT__VERDICT_TIMED_OUT);
+        assert_int_equal(m->counts->failed, 3);
+        assert_int_equal(m->blocking_count, 40);
+        assert_int_equal(m->n_blocking, room);
+        assert_string_equal(m->blocking[room - 1]->object->name, "web");
+        kstatus__v1__outcome__free_unpacked(m, NULL);
+        p = ks_packet_unref(p);
+        if (room == 1)
+            break;
+        for (size_t i = 0; i < 3; i++)
+            blocking[i].object_json = ks_str_make(long_json, sizeof(long_json));
+    }
 }
 
 static const struct ks_cause full_causes[] = {
@@ -572,6 +613,7 @@ static void encode_all(void *ctx)
     const struct ks_quota_failure failure = {"streams", "at most 2", 1500};
     const struct ks_field_violation violation = {.field = "a", .description = "b"};
     struct ks_event event = full_update();
+    struct ks_event outcome = {.kind = KS_EVENT_OUTCOME, .outcome = {.blocking_count = 1}};
     struct ks_error err = {0};
     struct ks_packet *p = NULL;
     struct ks_buf out;
@@ -581,6 +623,10 @@ static void encode_all(void *ctx)
     event.update.cause_count = KS_ARRAY_LEN(full_causes);
     ks_buf_init(&out, 1u << 16);
     if (ks_encode_event(&event, &p, &err))
+        assert_int_equal(err.rc, KS_RC_NOMEM);
+    p = ks_packet_unref(p);
+    outcome.outcome.blocking = &event.update;
+    if (ks_encode_event(&outcome, &p, &err))
         assert_int_equal(err.rc, KS_RC_NOMEM);
     p = ks_packet_unref(p);
     if (ks_encode_bad_request(3, "m", &violation, 1, &out)) {
@@ -605,6 +651,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_an_update_arrives),
+        cmocka_unit_test(an_outcome_arrives),
         cmocka_unit_test(causes_and_owner_arrive),
         cmocka_unit_test(absent_members_stay_absent),
         cmocka_unit_test(strings_are_mended),

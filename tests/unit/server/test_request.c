@@ -240,6 +240,7 @@ static void options_reach_the_session(void **state)
     f.options.profile = text("strict");
     f.options.generated_depth = 2;
     f.options.include_causes = 1;
+    f.options.include_object = 1;
     pack(&f);
     assert_int_equal(decode(&f), KS_RC_OK);
     ks_rpc_request_configure(f.request, &config);
@@ -247,7 +248,7 @@ static void options_reach_the_session(void **state)
     assert_int_equal(config.targets[1].target_id, 2);
     assert_int_equal(config.profile, KS_PROFILE_STRICT);
     assert_int_equal(config.generated_depth, 2);
-    assert_true(config.include_causes);
+    assert_true(config.include_causes && config.include_objects);
     assert_int_equal(config.first_answer_ms, 7);
     teardown(&f);
 }
@@ -298,7 +299,6 @@ static void refuses_what_comes_later(void **state)
 
     (void)state;
     kstatus__v1__inventory_ref__init(&inventory);
-    REFUSED(UNIMPLEMENTED, "options.include_object", f.options.include_object = 1);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy",
             f.options.scope_strategy = KSTATUS__V1__SCOPE_STRATEGY__SCOPE_STRATEGY_ROOT);
     REFUSED(UNIMPLEMENTED, "options.scope_strategy", f.options.scope_strategy = 99);
@@ -311,7 +311,7 @@ static void refuses_what_comes_later(void **state)
 static void what_is_wrong_comes_before_what_comes_later(void **state)
 {
     (void)state;
-    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.include_object = 1;
+    REFUSED(INVALID_ARGUMENT, "targets[0].object.name", f.options.scope_strategy = 99;
             f.object.name = text(""));
 }
 
@@ -462,6 +462,11 @@ static void a_wait_needs_a_goal_and_little_else(void **state)
     f.options.summary_only = 1;
     pack(&f);
     refuse_wait(&f, "options.summary_only");
+    setup(&f);
+    aim(&f);
+    f.options.include_object = 1;
+    pack(&f);
+    refuse_wait(&f, "options.include_object");
     setup(&f);
     aim(&f);
     pack(&f);
