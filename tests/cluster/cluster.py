@@ -201,11 +201,13 @@ class Cluster:
         line have to be ours. A zombie has no executable: that is dead too.
         """
         pid = self.pid(name)
-        child = self._children.get(name)
-        if child and child.pid == pid:
-            child.poll()
         if not pid:
             return False
+        child = self._children.get(name)
+        if child and child.pid == pid:
+            # Nobody else has its pid before it is reaped. And its command line is empty for a
+            # moment after it has started: longer, when its pages come from a disk.
+            return child.poll() is None
         argv = self._state()["argv"][name]
         try:
             exe = os.readlink(f"/proc/{pid}/exe")
