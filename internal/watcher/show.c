@@ -22,8 +22,6 @@
 
 #include "watcher/excerpt.h"
 
-#include "watcher/excerpt.h"
-
 struct ks_recheck {
     struct ks_list link; /* in session->rechecks */
     struct ks_timer timer;
