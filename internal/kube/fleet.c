@@ -29,6 +29,7 @@ struct ks_fleet {
     struct ks_loop *loop;
     struct ks_json *parser;
     struct ks_map *absences;
+    struct ks_list probing;
 };
 
 static ks_rc fleet_new(struct ks_loop *loop, struct ks_fleet **out, struct ks_error *err)
@@ -39,6 +40,7 @@ static ks_rc fleet_new(struct ks_loop *loop, struct ks_fleet **out, struct ks_er
     if (!fleet)
         return ks_fail(err, KS_RC_NOMEM, "no memory for an informer");
     fleet->loop = loop;
+    ks_list_init(&fleet->probing);
     fleet->absences = ks_map_new(MAX_ABSENCES);
     rc = ks_json_new(&ks_json_limits_object, &fleet->parser, err);
     if (!rc && !fleet->absences)
@@ -86,6 +88,11 @@ struct ks_fleet *ks_fleet_free(struct ks_fleet *fleet)
 struct ks_json *ks_fleet_parser(struct ks_fleet *fleet)
 {
     return fleet->parser;
+}
+
+struct ks_list *ks_fleet_probing(struct ks_fleet *fleet)
+{
+    return &fleet->probing;
 }
 
 static ks_rc append_key(struct ks_buf *key, const struct ks_resource *r)

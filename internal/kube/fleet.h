@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "json/json.h"
 #include "kube/client.h"
 #include "kube/gvk.h"
@@ -26,6 +27,9 @@ struct ks_fleet *ks_fleet_free(struct ks_fleet *fleet);
 
 /* A document lives until the callback that it was parsed for returns. */
 struct ks_json *ks_fleet_parser(struct ks_fleet *fleet);
+
+/* The reflectors that ask whether the server is still in the same world: a list of theirs alone. */
+struct ks_list *ks_fleet_probing(struct ks_fleet *fleet);
 
 /*
  * Features that a server may lack for a resource. Absence is remembered for a while, so that not

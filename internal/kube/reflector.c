@@ -79,6 +79,7 @@ static void cancel_work(struct ks_reflector *r)
     ks_kube_request_cancel(KS_TAKE(r->request));
     ks_resolve_cancel(KS_TAKE(r->resolve));
     ks_timer_stop(&r->timer);
+    ks_list_remove(&r->probing);
 }
 
 static void end_work(struct ks_reflector *r)
@@ -254,11 +255,10 @@ static void settle_backoff(struct ks_reflector *r)
     r->is_new_sync = false;
 }
 
-/* Whether the objects that are kept still belong to the resource that discovery shows. */
-static bool is_same_resource(const struct ks_resource *a, const struct ks_resource *b)
+bool ks_reflector_is_same(const struct ks_resource *a, const struct ks_resource *b)
 {
-    return ks_str_eq(a->version, b->version) && ks_str_eq(a->plural, b->plural) &&
-           a->is_namespaced == b->is_namespaced;
+    return ks_str_eq(a->group, b->group) && ks_str_eq(a->version, b->version) &&
+           ks_str_eq(a->plural, b->plural) && a->is_namespaced == b->is_namespaced;
 }
 
 static void clear_rv(struct ks_reflector *r)
@@ -307,7 +307,7 @@ static void on_located(void *ctx, ks_rc rc, struct ks_resource *resource,
         if (r->has_just_missed || rc)
             plan.pause = KS_PAUSE_BACKOFF;
         if (!rc) {
-            bool is_same = is_same_resource(r->resource, resource);
+            bool is_same = ks_reflector_is_same(r->resource, resource);
 
             take_resource(r, resource);
             /* A position from before the teardown means nothing to what came after it. */
@@ -385,6 +385,7 @@ void ks_reflector_follow(struct ks_reflector *r, struct ks_plan plan,
     if (r->head_at_ms)
         settle_backoff(r);
     end_work(r);
+    r->ended_at_ms = ks_loop_now_ms(r->loop);
     if (plan.pause != KS_PAUSE_NONE) {
         ks_reflector_set_state(r, KS_REFLECTOR_WAITING);
         r->next = plan.next;
@@ -550,6 +551,7 @@ static struct ks_reflector *reflector_alloc(const struct ks_reflector_config *co
     r->policy.is_single = config->name.len > 0;
     r->policy.is_filtered = config->label_selector.len || config->field_selector.len;
     ks_buf_init(&r->rv_last, KS_RV_MAX_BYTES + 1);
+    ks_list_init(&r->probing);
     return r;
 }
 

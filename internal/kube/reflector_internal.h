@@ -19,6 +19,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/list.h"
 #include "base/str.h"
 #include "loop/loop.h"
 #include "json/items.h"
@@ -88,6 +89,9 @@ struct ks_reflector {
     struct ks_buf rv_last;
 
     int64_t probed_at_ms;
+    int64_t probe_begun_ms;
+    int64_t ended_at_ms;    /* what it did last; a connection may have been lost then */
+    struct ks_list probing; /* PROBING: in the fleet's list */
     int64_t absent_pause_ms;
     bool has_just_missed; /* LOCATING follows a 404, not a pause */
     bool is_new_sync;     /* a sync has completed and its watch has not ended yet */
@@ -117,6 +121,8 @@ static inline bool ks_reflector_has_filter(const struct ks_reflector *r)
 {
     return r->ops->wants || (r->policy.is_single && r->policy.drops_name);
 }
+/* Whether objects that are kept of the one belong to the other. */
+bool ks_reflector_is_same(const struct ks_resource *a, const struct ks_resource *b);
 void ks_reflector_pin(struct ks_reflector *r);
 /* May free r. */
 void ks_reflector_unpin(struct ks_reflector *r);

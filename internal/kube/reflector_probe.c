@@ -13,6 +13,10 @@
  * consistent list, and the version of that proves it (ks_reflector_sync_done). What was an orderly
  * end of a watch is not probed, and neither is a single object, which is listed at each reconnect.
  *
+ * After an outage thousands ask at once, and wait for their turn. The first answer that is at or
+ * past the position of others, and was asked for after they lost their connection, answers them as
+ * well.
+ *
  * What cannot be seen: another world whose version is higher already and whose history still
  * reaches back to our position. A real API server that has just been started holds no history and
  * answers 410, and the sync that follows finds the other UIDs.
@@ -61,8 +65,8 @@ static void on_data(void *ctx, struct ks_str bytes)
         r->probe = ks_json_items_free(r->probe);
 }
 
-/* Whether the answer is of a version before the resume position. */
-static bool is_behind(const struct ks_reflector *r)
+/* The version of the answer, copied; empty when it says none. */
+static void read_version(const struct ks_reflector *r, struct ks_buf *out)
 {
     struct ks_json *parser = ks_fleet_parser(r->fleet);
     struct ks_str version = {0};
@@ -70,31 +74,77 @@ static bool is_behind(const struct ks_reflector *r)
 
     if (!r->probe || !ks_json_items_is_closed(r->probe) ||
         ks_json_parse(parser, ks_json_items_envelope(r->probe), &err))
-        return false;
-    return ks_json_to_str(
-               ks_json_get(ks_json_get(ks_json_root(parser), "metadata"), "resourceVersion"),
-               &version) &&
-           ks_rv_is_older(version, ks_buf_str(&r->rv_last));
+        return;
+    if (!ks_json_to_str(
+            ks_json_get(ks_json_get(ks_json_root(parser), "metadata"), "resourceVersion"),
+            &version) ||
+        !ks_rv_is_well_formed(version) || ks_buf_append_str(out, version))
+        ks_buf_clear(out);
 }
 
-static struct ks_plan plan_of(struct ks_reflector *r, const struct ks_kube_failure *failure)
+static struct ks_plan plan_of(struct ks_reflector *r, const struct ks_kube_failure *failure,
+                              struct ks_str version)
 {
     if (failure)
         return ks_policy_probe_failed(&r->policy, failure);
-    return is_behind(r) ? ks_policy_probe_behind(&r->policy) : ks_policy_probe_passed(&r->policy);
+    return ks_rv_is_older(version, ks_buf_str(&r->rv_last)) ? ks_policy_probe_behind(&r->policy)
+                                                            : ks_policy_probe_passed(&r->policy);
+}
+
+/* Whether the answer to r answers another one too. */
+static bool is_answered(const struct ks_reflector *other, const struct ks_reflector *r,
+                        struct ks_str version)
+{
+    return r->probe_begun_ms >= other->ended_at_ms && !other->policy.must_probe &&
+           ks_reflector_is_same(other->resource, r->resource) &&
+           !ks_rv_is_older(version, ks_buf_str(&other->rv_last));
+}
+
+static void pass(struct ks_reflector *r)
+{
+    ks_reflector_pin(r);
+    r->probed_at_ms = ks_loop_now_ms(r->loop);
+    ks_reflector_follow(r, ks_policy_probe_passed(&r->policy), NULL);
+    ks_reflector_unpin(r);
+}
+
+/* Owners may free any of them on the way: each is taken from a list that it leaves by itself. */
+static void share(struct ks_reflector *r, struct ks_str version)
+{
+    struct ks_list *probing = ks_fleet_probing(r->fleet);
+    struct ks_list asking;
+
+    ks_list_init(&asking);
+    ks_list_splice(&asking, probing);
+    while (!ks_list_is_empty(&asking)) {
+        struct ks_reflector *other =
+            KS_CONTAINER_OF(ks_list_pop(&asking), struct ks_reflector, probing);
+
+        if (is_answered(other, r, version))
+            pass(other);
+        else
+            ks_list_push(probing, &other->probing);
+    }
 }
 
 static void on_end(void *ctx, const struct ks_kube_failure *failure)
 {
+    KS_CLEANUP(ks_buf_fini) struct ks_buf version = KS_BUF(KS_RV_MAX_BYTES + 1);
     struct ks_reflector *r = ctx;
     struct ks_plan plan;
+    bool has_passed;
 
     ks_reflector_pin(r);
     r->request = NULL;
     if (!failure || failure->rc == KS_RC_INVALID)
         r->probed_at_ms = ks_loop_now_ms(r->loop);
-    plan = plan_of(r, failure);
+    if (!failure)
+        read_version(r, &version);
+    plan = plan_of(r, failure, ks_buf_str(&version));
+    has_passed = version.len && plan.next == KS_NEXT_WATCH;
     ks_reflector_follow(r, plan, failure);
+    if (has_passed)
+        share(r, ks_buf_str(&version));
     ks_reflector_unpin(r);
 }
 
@@ -115,6 +165,8 @@ ks_rc ks_reflector_probe_begin(struct ks_reflector *r, struct ks_error *err)
     ks_rc rc;
 
     ks_reflector_set_state(r, KS_REFLECTOR_PROBING);
+    r->probe_begun_ms = ks_loop_now_ms(r->loop);
+    ks_list_push(ks_fleet_probing(r->fleet), &r->probing);
     rc = ks_json_items_new(KEPT_ITEM_BYTES, on_item, r, &r->probe, err);
     return rc ? rc : ks_reflector_send_for(r, &whole, &query, &config, err);
 }
