@@ -5,6 +5,7 @@
 The comparison with the Go reference on a real control plane is `make test-cluster`'s affair.
 """
 
+import itertools
 import os
 import pathlib
 import sys
@@ -18,7 +19,10 @@ import stream  # noqa: E402
 
 PODS = 5000
 UPDATES = 5000
+TRICKLE_S = 10
+TRICKLE_PER_S = 200
 IDLE_CALLS = 500
+IDLE_CONNECTIONS = 10
 LIMIT_S = 120
 
 
@@ -54,14 +58,26 @@ def measure_start(sim):
     return server
 
 
-def measure_idle_calls(server):
+def open_idle_call(channel, number):
+    call = stream.pb_grpc.StatusServiceStub(channel).Watch(
+        stream.pb.WatchRequest(targets=[stream.object_target(1, "cm", f"none-{number}", "bench")]))
+    for response in call:
+        if any(event.WhichOneof("event") == "synced" for event in response.events):
+            return call
+    raise AssertionError("a call has ended before it was synced")
+
+
+def measure_idle_calls(server, connections):
+    """Of a client's connection and of a call: gRPC keeps more for the former."""
     before = server.rss_bytes()
-    calls = [stream.Watch(server, stream.object_target(1, "cm", f"none-{n}", "bench")) for n in range(IDLE_CALLS)]
+    channels = [server.channel() for _ in range(connections)]
+    calls = [open_idle_call(channel, number) for number, channel in zip(range(IDLE_CALLS), itertools.cycle(channels))]
+    row(f"memory of an idle call (one object, {IDLE_CALLS} calls on {connections} connections)",
+        f"{(server.rss_bytes() - before) / IDLE_CALLS / 1024:.1f} KiB")
     for call in calls:
-        call.wait_synced(LIMIT_S)
-    row(f"memory of an idle call (one object, {IDLE_CALLS} calls)", f"{(server.rss_bytes() - before) / IDLE_CALLS / 1024:.1f} KiB")
-    for call in calls:
-        call.close()
+        call.cancel()
+    for channel in channels:
+        channel.close()
 
 
 def measure_snapshot(sim, server):
@@ -85,15 +101,68 @@ def measure_updates(sim, server, watch):
     row(f"{UPDATES} updates of Pods in {wall:.1f} s", f"{1e6 * spent / UPDATES:.0f} us CPU each")
 
 
+def measure_trickle(sim, server, watch):
+    """One update at a time, so that nothing is coalesced and each is a wake-up, a read and a write of its own."""
+    count = TRICKLE_S * TRICKLE_PER_S
+    cpu, told = cpu_seconds(server), len(watch.history)
+    began = time.monotonic()
+    for number, operation in enumerate(itertools.islice(updates(UPDATES + count), UPDATES, None)):
+        time.sleep(max(0, began + number / TRICKLE_PER_S - time.monotonic()))
+        sim.apply(operation)
+    watch.wait("the last update", lambda: len(watch.history) - told + sum(
+        e.update.coalesced_count for e in watch.history[told:]) >= count, LIMIT_S)
+    row(f"{count} updates of Pods at {TRICKLE_PER_S} a second", f"{1e6 * (cpu_seconds(server) - cpu) / count:.0f} us CPU each")
+
+
+def stateful_set(pods):
+    """Not Current, so that its Pods count."""
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "family", "generation": 1},
+            "spec": {"replicas": pods + 1, "selector": {"matchLabels": {"app": "web"}}},
+            "status": {"observedGeneration": 1, "replicas": pods, "readyReplicas": pods, "currentReplicas": pods,
+                       "updatedReplicas": pods, "currentRevision": "r1", "updateRevision": "r1"}}
+
+
+def member(number, owner_uid):
+    pod = harness.pod(f"web-{number}", namespace="family", app="web")
+    pod["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": owner_uid, "controller": True}]
+    return pod
+
+
+def apply_family(sim, server):
+    sim.apply(*harness.create(stateful_set(PODS)))
+    watch = stream.Watch(server, stream.object_target(1, "sts", "web", "family"))
+    watch.wait_synced(LIMIT_S)
+    uid = watch.updates["StatefulSet", "web"].object.uid
+    watch.close()
+    apply_all(sim, harness.create(*(member(number, uid) for number in range(PODS))))
+
+
+def measure_children(server):
+    """What a session keeps of Pods that it watches only since they may change what is said of their owner."""
+    before, cpu = server.rss_bytes(), cpu_seconds(server)
+    watch = stream.Watch(server, stream.object_target(1, "sts", "web", "family"))
+    watch.wait_synced(LIMIT_S)
+    row(f"a StatefulSet of {PODS} Pods, with causes", f"{cpu_seconds(server) - cpu:.2f} CPU-s")
+    row("memory of a Pod that is another object's child", f"{(server.rss_bytes() - before) / PODS:.0f} B")
+    watch.close()
+
+
 def main():
     with harness.Kubesim() as sim:
         with measure_start(sim) as server:
             row("kstatusd: resident when idle", f"{server.rss_bytes() / 2**20:.1f} MiB")
-            measure_idle_calls(server)
-        with harness.Kstatusd(sim.kubeconfig) as server:  # a fresh one: the calls' memory would be used again
+            measure_idle_calls(server, IDLE_CALLS)
+        with harness.Kstatusd(sim.kubeconfig) as server:
+            measure_idle_calls(server, IDLE_CONNECTIONS)
+        with harness.Kstatusd(sim.kubeconfig) as server:  # a fresh one each time: freed memory would be used again
             watch = measure_snapshot(sim, server)
             measure_updates(sim, server, watch)
+            measure_trickle(sim, server, watch)
             watch.close()
+            apply_family(sim, server)
+        with harness.Kstatusd(sim.kubeconfig) as server:
+            measure_children(server)
 
 
 if __name__ == "__main__":
