@@ -38,7 +38,7 @@ struct ks_feed {
     struct ks_feed_ops ops;
     void *ctx;
     enum { FEED_OPEN, FEED_FAILED, FEED_DECIDED } state;
-    bool is_outcome_only;
+    ks_feed_want want;
     bool is_summary;
     bool has_summary; /* SYNCED was told */
     struct ks_counts summary;
@@ -71,7 +71,7 @@ static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
     uint64_t targets = ks_hash(update->target_ids, update->target_count * sizeof(uint32_t));
     struct ks_outbox_slot *slot = *event->sink_slot;
 
-    if (slot && ks_outbox_slot_tag(slot) != targets) {
+    if (slot && feed->want == KS_FEED_CHANGES && ks_outbox_slot_tag(slot) != targets) {
         retire(feed, KS_TAKE(*event->sink_slot));
         slot = NULL;
     }
@@ -138,7 +138,7 @@ static ks_rc deliver(struct ks_feed *feed, const struct ks_event *event, struct 
     struct ks_packet *packet = NULL;
     ks_rc rc;
 
-    if (feed->is_outcome_only && event->kind != KS_EVENT_OUTCOME)
+    if (feed->want == KS_FEED_OUTCOME && event->kind != KS_EVENT_OUTCOME)
         return KS_RC_OK;
     if (feed->is_summary && is_of_object(event)) {
         if (feed->has_summary)
@@ -229,7 +229,7 @@ ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops 
     feed->outbox = ks_outbox_ref(config->outbox);
     feed->stats = config->stats;
     feed->clock = config->clock;
-    feed->is_outcome_only = config->is_outcome_only;
+    feed->want = config->want;
     feed->is_summary = config->is_summary;
     feed->ops = *ops;
     feed->ctx = ctx;

@@ -42,6 +42,13 @@ struct ks_feed_stats {
     _Atomic int64_t objects;
 };
 
+/* What is to go into the outbox. */
+typedef enum {
+    KS_FEED_CHANGES,
+    KS_FEED_SNAPSHOT, /* read at once when it is synced: each object once, with its last state */
+    KS_FEED_OUTCOME,  /* and nothing else */
+} ks_feed_want;
+
 /* All borrowed; kube and stats must outlive the feed. */
 struct ks_feed_config {
     struct ks_kube *kube;
@@ -49,9 +56,9 @@ struct ks_feed_config {
     struct ks_outbox *outbox;
     struct ks_feed_stats *stats;
     const struct ks_clock *clock;
-    bool is_outcome_only; /* nothing else goes into the outbox */
-    bool is_summary;      /* counts instead of updates and removals; then on_change is there */
-    bool is_blind;        /* there is no session; SYNCED goes into the outbox at once */
+    ks_feed_want want;
+    bool is_summary; /* counts instead of updates and removals; then on_change is there */
+    bool is_blind;   /* there is no session; SYNCED goes into the outbox at once */
 };
 
 KS_MUST_USE ks_rc ks_feed_new(const struct ks_feed_config *config, const struct ks_feed_ops *ops,

@@ -371,21 +371,23 @@ bool ks_child_see(struct ks_brood *b, struct ks_record *record, struct ks_json_v
     return ks_family_changed(c->family) && ks_child_tell(c);
 }
 
-bool ks_child_lose(struct ks_record *record)
+bool ks_child_lose(struct ks_record *record, ks_gone how)
 {
     struct ks_child *c = record->user;
 
-    return !c || (ks_child_tell_gone(c) && part(record));
+    return !c || (ks_child_tell_gone(c, how) && part(record));
 }
 
 bool ks_family_changed(struct ks_family *f)
 {
-    unsigned levels;
-    struct ks_parent *p = ks_family_parent(f, &levels);
-
-    for (; p && f->child && !f->parent; f = f->child->family) {
+    for (unsigned level = 0; level < KS_CHILD_LEVELS_MAX; level++) {
+        if (f->parent && !KS_PLANTED(28) && !ks_parent_reconsider(f->parent))
+            return false;
+        if (!f->child)
+            break;
         if (!ks_child_tell(f->child))
             return false;
+        f = f->child->family;
     }
-    return !p || KS_PLANTED(28) || ks_parent_reconsider(p);
+    return true;
 }

@@ -162,14 +162,14 @@ static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value 
     ks_session_leave(s);
 }
 
-static void on_gone(void *ctx, struct ks_record *record, ks_gone how KS_UNUSED)
+static void on_gone(void *ctx, struct ks_record *record, ks_gone how)
 {
     struct ks_brood *b = ctx;
     struct ks_session *s = b->nursery->session;
     bool goes_on;
 
     ks_session_enter(s);
-    goes_on = b->kind == KS_CHILD_EVENT ? ks_event_lose(record) : ks_child_lose(record);
+    goes_on = b->kind == KS_CHILD_EVENT ? ks_event_lose(record) : ks_child_lose(record, how);
     (void)goes_on; /* nothing follows */
     ks_session_leave(s);
 }

@@ -27,8 +27,8 @@
 #include "watcher/session_internal.h"
 
 #define KS_NURSERIES_MAX 16
-/* Levels below an object: CronJob, Job, Pod. */
-#define KS_CHILD_LEVELS_MAX 2
+/* Levels below an object. */
+#define KS_CHILD_LEVELS_MAX KS_SESSION_MAX_DEPTH
 /* How long an informer that nobody needs is kept, in case that somebody will again. */
 #define KS_BROOD_LINGER_MS 5000
 #define KS_BLIND_TEXT_MAX 256
@@ -68,6 +68,7 @@ struct ks_child_wait {
 /* What the sink was told of a child. */
 struct ks_tale {
     struct ks_shown *shown;
+    ks_target_bits told;
     void *sink_slot;
     int64_t transition_wall_ms;
     bool is_inquired; /* a user of the brood of Events */
@@ -89,6 +90,7 @@ struct ks_child {
     struct ks_child_wait *wait;
     struct ks_tale *tale;
     struct ks_docket *docket; /* NULL: no Event is about it */
+    bool is_over;             /* what it was told as counts no more: gone, or has left its owner */
 };
 
 /* Of an old revision; of the wanted one, but its owner does not fail by it; of those that count;
@@ -181,10 +183,10 @@ struct ks_parent {
     int64_t later_wall_ms;
     struct ks_shown *with_job; /* of a CronJob whose last Job is known; NULL: any other kind */
     ks_child_kind chain[KS_CHILD_LEVELS_MAX];
-    uint8_t levels;  /* of the chain that are needed */
-    bool can_fail;   /* profile strict: a failed child would decide */
-    bool is_waiting; /* its first answer waits for its children */
-    bool has_been_told;
+    uint8_t levels;      /* of the chain that are needed */
+    bool can_fail;       /* profile strict: a failed child would decide */
+    bool is_waiting;     /* its first answer waits for its children */
+    ks_target_bits told; /* its children belong to these; 0: it was not shown yet */
 };
 
 /* parent.c */
@@ -242,8 +244,6 @@ void ks_family_count(struct ks_family *f, struct ks_child *c);
 void ks_family_rank(struct ks_family *f);
 /* The revision that its owner rolls out. */
 void ks_family_want(struct ks_family *f, uint64_t revision);
-/* The parent that stands above all, or NULL; *levels is how far below it the members stand. */
-struct ks_parent *ks_family_parent(const struct ks_family *f, unsigned *levels);
 /* The failing member of the wanted revision that failed first; NULL: none. */
 const struct ks_child *ks_family_first_failure(const struct ks_family *f);
 uint64_t ks_revision_hash(struct ks_str text);
@@ -256,24 +256,35 @@ void ks_parent_explain(const struct ks_parent *p, const struct ks_family *failin
 /* child.c */
 KS_MUST_USE bool ks_child_see(struct ks_brood *b, struct ks_record *record,
                               struct ks_json_value json);
-KS_MUST_USE bool ks_child_lose(struct ks_record *record);
+KS_MUST_USE bool ks_child_lose(struct ks_record *record, ks_gone how);
 /* Its family may be without members then: see ks_family_reap. */
 void ks_child_free(struct ks_child *c);
-/* To the parent at the top, if the session knows it. */
+/* To all that stand above. */
 KS_MUST_USE bool ks_family_changed(struct ks_family *f);
 
 /* tale.c: the children that the client asked to be told of (generated_depth). */
 KS_MUST_USE bool ks_child_tell(struct ks_child *c);
-KS_MUST_USE bool ks_child_tell_gone(struct ks_child *c);
+KS_MUST_USE bool ks_child_tell_gone(struct ks_child *c, ks_gone how);
 /* It is there, and is controlled by somebody else now, or by nobody. */
 KS_MUST_USE bool ks_child_tell_disowned(struct ks_child *c);
+/* No target asks for the object any more, which is this child: told from now on as that, in the
+ * object's slot. */
+KS_MUST_USE bool ks_child_resume(struct ks_child *c, struct ks_object *o);
+/* The targets whose objects have generated it, as far down as is asked for. */
+ks_target_bits ks_child_targets(const struct ks_child *c);
 /* The family's, and theirs: their parent has become known, or has been told. */
 KS_MUST_USE bool ks_family_tell(struct ks_family *f);
 /* It is about to go, and its children are no concern of its targets any more. */
-KS_MUST_USE bool ks_parent_tell_removed(const struct ks_parent *p);
+KS_MUST_USE bool ks_parent_tell_removed(struct ks_parent *p);
 /* The sink's slot is given back. */
 void ks_child_forget(struct ks_child *c);
+/* Of all that no target is told of any more. */
 void ks_family_forget(struct ks_family *f);
+
+/* overlap.c: the object that is shown instead of the child, and the child that is told, or would
+ * be, instead of the object; NULL: none. */
+struct ks_object *ks_child_object(const struct ks_child *c);
+struct ks_child *ks_object_child(struct ks_session *s, const struct ks_object *o);
 
 /* docket.c: NULL: no memory. */
 KS_MUST_USE struct ks_docket *ks_docket_get(struct ks_nursery *n, struct ks_str uid);

@@ -53,9 +53,13 @@ static bool conclude(struct ks_session *s, struct ks_object *o, ks_target_bits b
 {
     struct ks_object *first;
 
-    if (is_gone ? !ks_object_show_gone(s, o, KS_GONE_SEEN) : !ks_object_show_removed(s, o, bits))
+    if (!is_gone && !ks_object_leave(s, o, bits))
         return false;
-    ks_object_deselect(s, o, bits);
+    if (is_gone) {
+        if (!ks_object_show_gone(s, o, KS_GONE_SEEN))
+            return false;
+        ks_object_deselect(s, o, bits);
+    }
     first = ks_object_find(o->kind, ks_object_ns(o), ks_object_name(o));
     /* What its children have done meanwhile was not told. */
     if (first->parent && !ks_parent_reconsider(first->parent))

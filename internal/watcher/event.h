@@ -47,7 +47,8 @@ struct ks_update {
     uint32_t ready_count;
     const uint32_t *target_ids;
     size_t target_count;
-    ks_rc error_rc; /* set when status is UNKNOWN */
+    uint64_t unasked; /* by index: of these targets, those that have it only as generated */
+    ks_rc error_rc;   /* set when status is UNKNOWN */
     struct ks_str error_message;
     bool has_owner; /* for what was generated: what generated it */
     struct ks_object_id owner;

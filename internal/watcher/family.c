@@ -139,16 +139,6 @@ void ks_family_want(struct ks_family *f, uint64_t revision)
     }
 }
 
-struct ks_parent *ks_family_parent(const struct ks_family *f, unsigned *levels)
-{
-    *levels = 1;
-    while (!f->parent && f->child && *levels < KS_CHILD_LEVELS_MAX) {
-        f = f->child->family;
-        ++*levels;
-    }
-    return f->parent;
-}
-
 const struct ks_child *ks_family_first_failure(const struct ks_family *f)
 {
     const struct ks_list *list = &f->failing[KS_FAILING_NEW];

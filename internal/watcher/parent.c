@@ -145,6 +145,7 @@ void ks_parent_drop(struct ks_object *first)
         if (p->nursery->broods[p->chain[i]].users)
             ks_brood_unuse(&p->nursery->broods[p->chain[i]]);
     }
+    p->told = 0;
     if (p->family && p->family->parent == p) {
         ks_family_forget(p->family);
         p->family->parent = NULL;
@@ -463,9 +464,11 @@ bool ks_parent_see(struct ks_session *s, struct ks_object *first,
 
 static bool was_shown(struct ks_parent *p)
 {
-    if (p->is_waiting || p->has_been_told)
+    ks_target_bits bits = ks_parent_targets(p);
+
+    if (p->is_waiting || p->told == bits)
         return true;
-    p->has_been_told = true;
+    p->told = bits;
     return ks_family_tell(p->family);
 }
 
@@ -566,7 +569,7 @@ ks_target_bits ks_parent_targets(const struct ks_parent *p)
 
     for (const struct ks_object *o = p->first; o; o = o->sibling) {
         if (ks_str_eq(ks_object_uid(o), p->family->uid))
-            bits |= o->told;
+            bits |= o->told & ks_object_targets(o);
     }
     return bits;
 }

@@ -27,6 +27,8 @@
 #include "watcher/event.h"
 
 #define KS_SESSION_MAX_TARGETS 64
+/* Levels of generated objects that are known: CronJob, Job, Pod. */
+#define KS_SESSION_MAX_DEPTH 2
 
 struct ks_session;
 struct ks_until_config;

@@ -87,7 +87,8 @@ struct ks_object {
     ks_target_bits named;       /* targets that name it */
     ks_target_bits selected;    /* targets that select it */
     ks_target_bits held;        /* of these: those whose watch holds it now */
-    ks_target_bits told;        /* what the sink knows of named and selected */
+    ks_target_bits generated;   /* targets whose objects have generated it */
+    ks_target_bits told;        /* what the sink knows of all these */
     int64_t transition_wall_ms;
     int64_t first_seen_wall_ms; /* of the first of a name: when a watch began to hold it */
     uint32_t holders; /* informer records that point to it; the first of a name alone counts them */
@@ -324,15 +325,23 @@ KS_MUST_USE bool ks_object_show_gone(struct ks_session *s, struct ks_object *o, 
 /* Of targets that were lost and are listed again: what they selected and was not found any more is
  * gone. */
 KS_MUST_USE bool ks_objects_sweep(struct ks_session *s, ks_target_bits bits);
-/* Targets whose selection it has left without being deleted. */
-KS_MUST_USE bool ks_object_show_removed(struct ks_session *s, struct ks_object *o,
-                                        ks_target_bits bits);
-/* It concerns these selecting targets no more; the sink forgets it if it concerns nobody. */
+/* It has left the selection of these targets without being deleted. Told again for the targets that
+ * are left, or as the child that it is, or as REMOVED. */
+KS_MUST_USE bool ks_object_leave(struct ks_session *s, struct ks_object *o, ks_target_bits bits);
+/* It concerns these selecting targets no more; the sink forgets it if it concerns nobody. Nothing
+ * is told. */
 void ks_object_deselect(struct ks_session *s, struct ks_object *o, ks_target_bits bits);
 void ks_object_forget(struct ks_session *s, struct ks_object *o);
 /* Its last sighting says nothing any more: neither by itself nor if facts change. */
 void ks_recheck_cancel(struct ks_object *o);
 void ks_rechecks_cancel(struct ks_session *s);
+
+/* overlap.c: an object that is a child, too (generated_depth). */
+/* Before it is shown: which targets it is generated for. What its child was told to be is what it
+ * was before, then, and its slot is the object's. */
+void ks_object_meet_child(struct ks_session *s, struct ks_object *o, ks_status *previous);
+/* It was shown gone: nobody is told of the child any more. */
+void ks_object_end_child(struct ks_session *s, const struct ks_object *o);
 
 /* inquiry.c */
 /* It is to be shown like this. What Events say of it is added if it is not Current and causes are

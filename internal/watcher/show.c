@@ -20,6 +20,7 @@
 #include "base/plant.h"
 #include "kube/rv.h"
 
+#include "watcher/children.h"
 #include "watcher/excerpt.h"
 
 struct ks_recheck {
@@ -85,6 +86,7 @@ void ks_object_event(const struct ks_session *s, struct ks_object *o, uint32_t *
     out->update.transition_time_ms = o->transition_wall_ms;
     out->update.target_ids = ids;
     out->update.target_count = ks_session_ids(s, o->told, ids);
+    out->update.unasked = o->told & ~ks_object_targets(o);
     if (o->shown->status != KS_STATUS_NOT_FOUND)
         out->update.object_json = ks_str_make(o->excerpt.ptr, o->excerpt.len);
 }
@@ -101,13 +103,16 @@ static bool tell_update(struct ks_session *s, struct ks_object *o, ks_status pre
 
 bool ks_object_show(struct ks_session *s, struct ks_object *o, const struct ks_shown *now)
 {
-    ks_status previous = o->shown ? o->shown->status : KS_STATUS_UNSPECIFIED;
-    ks_target_bits targets = ks_object_targets(o);
     struct ks_shown told = *now;
+    ks_target_bits targets;
+    ks_status previous;
     struct ks_shown *copy;
 
     if (!ks_inquiry_see(s, o, &told))
         return false;
+    previous = o->shown ? o->shown->status : KS_STATUS_UNSPECIFIED;
+    ks_object_meet_child(s, o, &previous);
+    targets = ks_object_targets(o) | o->generated;
     if (o->shown && (o->told == targets || KS_PLANTED(12)) && ks_shown_equal(o->shown, &told))
         return true;
     copy = ks_shown_dup(&told);
@@ -126,6 +131,7 @@ void ks_object_forget(struct ks_session *s, struct ks_object *o)
     void *slot = KS_TAKE(o->sink_slot);
 
     o->told = 0;
+    o->generated = 0;
     ks_inquiry_end(o);
     if (slot)
         s->ops.on_forget(s->ctx, slot);
@@ -166,10 +172,11 @@ bool ks_object_show_gone(struct ks_session *s, struct ks_object *o, ks_gone how)
     ks_recheck_cancel(o);
     o->is_gone = !KS_PLANTED(13);
     o->is_unreadable = false;
+    ks_object_end_child(s, o);
     return ks_object_show(s, o, &gone);
 }
 
-bool ks_object_show_removed(struct ks_session *s, struct ks_object *o, ks_target_bits bits)
+static bool tell_removed(struct ks_session *s, struct ks_object *o, ks_target_bits bits)
 {
     uint32_t ids[KS_SESSION_MAX_TARGETS];
     struct ks_event event = {
@@ -178,12 +185,40 @@ bool ks_object_show_removed(struct ks_session *s, struct ks_object *o, ks_target
         .removed = {.target_ids = ids},
     };
 
-    bits &= o->told & o->selected;
+    bits &= o->told;
     if (!bits)
         return true;
     ks_object_id_of(o, &event.removed.object);
     event.removed.target_count = ks_session_ids(s, bits, ids);
     return ks_session_emit(s, &event);
+}
+
+/* The targets have changed, or it is told by another from now on. */
+static bool tell_left(struct ks_session *s, struct ks_object *o, ks_target_bits bits)
+{
+    struct ks_child *c;
+
+    if (o->is_gone || !o->shown) /* that has been told, or nothing was */
+        return true;
+    if (ks_object_targets(o))
+        return ks_object_show(s, o, ks_object_said(o));
+    c = ks_object_child(s, o);
+    if (c && (ks_child_targets(c) & o->told))
+        return ks_child_resume(c, o);
+    return tell_removed(s, o, bits);
+}
+
+bool ks_object_leave(struct ks_session *s, struct ks_object *o, ks_target_bits bits)
+{
+    struct ks_child *c;
+
+    bits &= o->selected;
+    o->selected &= ~bits;
+    if (!tell_left(s, o, bits))
+        return false;
+    ks_object_deselect(s, o, bits);
+    c = ks_object_child(s, o);
+    return !c || ks_child_tell(c);
 }
 
 bool ks_objects_sweep(struct ks_session *s, ks_target_bits bits)

@@ -2,12 +2,13 @@
 /*
  * Tales: what the sink is told of generated objects, when it asked for them (generated_depth).
  *
- * A child is told with its owner and with the targets of the object at the top, after that object.
- * It is in no target's counts: what was asked about is the object at the top.
+ * A child is told with its owner and with the targets of the objects that stand above it, after
+ * these. It is in no target's counts: what was asked about are the objects at the top. One that a
+ * target asks for by itself is told as that (overlap.c).
  *
  * Invariants:
  *   1. a tale is of one UID; the child's end is the tale's;
- *   2. nothing is told twice;
+ *   2. nothing is told twice: the state and the targets together are the news;
  *   3. nothing is told before the object at the top.
  *
  * Thread: the loop's.
@@ -42,13 +43,19 @@ static void owner_id(const struct ks_family *f, struct ks_object_id *out)
     out->uid = f->uid;
 }
 
-/* The object at the top, if this child is to be told of now. */
-static const struct ks_parent *teller_of(const struct ks_child *c)
+ks_target_bits ks_child_targets(const struct ks_child *c)
 {
-    unsigned levels;
-    const struct ks_parent *p = ks_family_parent(c->family, &levels);
+    const struct ks_family *f = c->family;
+    ks_target_bits bits = 0;
 
-    return p && p->has_been_told && levels <= session_of(c)->generated_depth ? p : NULL;
+    for (unsigned level = 1; level <= session_of(c)->generated_depth; level++) {
+        if (f->parent)
+            bits |= f->parent->told;
+        if (!f->child)
+            break;
+        f = f->child->family;
+    }
+    return bits;
 }
 
 /* What the child's own children make of it. */
@@ -68,7 +75,7 @@ static void count_in(const struct ks_child *c, struct ks_shown *out, struct ks_v
     out->condition = room->condition;
 }
 
-static bool emit(struct ks_child *c, const struct ks_parent *p, ks_status previous)
+static bool emit(struct ks_child *c, ks_status previous)
 {
     struct ks_session *s = session_of(c);
     uint32_t ids[KS_SESSION_MAX_TARGETS];
@@ -83,7 +90,8 @@ static bool emit(struct ks_child *c, const struct ks_parent *p, ks_status previo
     event.update.observe_time_ms = ks_loop_wall_ms(s->loop);
     event.update.transition_time_ms = c->tale->transition_wall_ms;
     event.update.target_ids = ids;
-    event.update.target_count = ks_session_ids(s, ks_parent_targets(p), ids);
+    event.update.unasked = c->tale->told;
+    event.update.target_count = ks_session_ids(s, c->tale->told, ids);
     return ks_session_emit(s, &event);
 }
 
@@ -102,7 +110,7 @@ static bool inquire(struct ks_child *c, ks_status status)
     return true;
 }
 
-static bool tell(struct ks_child *c, const struct ks_parent *p, const struct ks_shown *now)
+static bool tell(struct ks_child *c, ks_target_bits bits, const struct ks_shown *now)
 {
     struct ks_session *s = session_of(c);
     ks_status previous = KS_STATUS_UNSPECIFIED;
@@ -110,7 +118,7 @@ static bool tell(struct ks_child *c, const struct ks_parent *p, const struct ks_
 
     if (c->tale && c->tale->shown) {
         previous = c->tale->shown->status;
-        if (ks_shown_equal(c->tale->shown, now))
+        if (c->tale->told == bits && ks_shown_equal(c->tale->shown, now))
             return true;
     }
     if (!c->tale)
@@ -120,23 +128,68 @@ static bool tell(struct ks_child *c, const struct ks_parent *p, const struct ks_
         return ks_session_fail_nomem(s);
     ks_free(c->tale->shown);
     c->tale->shown = copy;
+    c->tale->told = bits;
     if (copy->status != previous)
         c->tale->transition_wall_ms = ks_loop_wall_ms(s->loop);
-    return inquire(c, copy->status) && emit(c, p, previous);
+    return inquire(c, copy->status) && emit(c, previous);
+}
+
+/* It belongs to no target any more, but exists. */
+static bool tell_removed(struct ks_child *c)
+{
+    struct ks_session *s = session_of(c);
+    uint32_t ids[KS_SESSION_MAX_TARGETS];
+    struct ks_event event = {.kind = KS_EVENT_REMOVED, .removed = {.target_ids = ids}};
+
+    if (!c->tale)
+        return true;
+    event.sink_slot = &c->tale->sink_slot;
+    child_id(c, &event.removed.object);
+    event.removed.target_count = ks_session_ids(s, c->tale->told, ids);
+    if (!ks_session_emit(s, &event))
+        return false;
+    ks_child_forget(c);
+    return true;
+}
+
+/* The object that is shown instead has got other targets by it. */
+static bool tell_object(struct ks_session *s, struct ks_object *o, ks_target_bits bits)
+{
+    return o->generated == bits || o->is_gone || o->doubt ||
+           ks_object_show(s, o, ks_object_said(o));
 }
 
 bool ks_child_tell(struct ks_child *c)
 {
-    const struct ks_parent *p = teller_of(c);
+    struct ks_session *s = session_of(c);
+    ks_target_bits bits;
     struct ks_verdict room;
     struct ks_shown now;
+    struct ks_object *o;
 
-    if (!p || !c->digest.shown)
+    if (s->generated_depth == 0 || c->is_over || !c->digest.shown)
         return true;
+    bits = ks_child_targets(c);
+    o = ks_child_object(c);
+    if (o)
+        return tell_object(s, o, bits);
+    if (!bits)
+        return tell_removed(c);
     now = *c->digest.shown;
     count_in(c, &now, &room);
     ks_docket_explain(c->docket, &now);
-    return tell(c, p, &now);
+    return tell(c, bits, &now);
+}
+
+bool ks_child_resume(struct ks_child *c, struct ks_object *o)
+{
+    c->tale = ks_alloc0(sizeof(*c->tale));
+    if (!c->tale)
+        return ks_session_fail_nomem(session_of(c));
+    c->tale->sink_slot = KS_TAKE(o->sink_slot);
+    c->tale->shown = KS_TAKE(o->shown);
+    c->tale->transition_wall_ms = o->transition_wall_ms;
+    return ks_child_tell(c);
 }
 
 static bool tell_members(struct ks_family *f)
@@ -147,6 +200,45 @@ static bool tell_members(struct ks_family *f)
             return false;
     }
     return true;
+}
+
+/* Its members are no concern of those above it any more. */
+static bool let_members_go(struct ks_child *c)
+{
+    if (!c->own)
+        return true;
+    c->own->child = NULL;
+    return tell_members(c->own);
+}
+
+bool ks_child_tell_gone(struct ks_child *c, ks_gone how)
+{
+    struct ks_session *s = session_of(c);
+    struct ks_shown gone = ks_shown_not_found(KS_LIT("Deleted"), KS_LIT("The object was deleted"));
+    struct ks_object *o;
+
+    if (s->generated_depth == 0)
+        return true;
+    if (!let_members_go(c))
+        return false;
+    o = ks_child_object(c);
+    if (o) /* this watch sees all there are, so it is proof for the object, too */
+        return o->is_gone || ks_object_show_gone(s, o, how);
+    return !c->tale || tell(c, c->tale->told, &gone);
+}
+
+bool ks_child_tell_disowned(struct ks_child *c)
+{
+    struct ks_session *s = session_of(c);
+    struct ks_object *o;
+
+    if (s->generated_depth == 0)
+        return true;
+    if (!let_members_go(c))
+        return false;
+    c->is_over = true;
+    o = ks_child_object(c);
+    return o ? tell_object(s, o, 0) : tell_removed(c);
 }
 
 bool ks_family_tell(struct ks_family *f)
@@ -163,42 +255,10 @@ bool ks_family_tell(struct ks_family *f)
     return true;
 }
 
-static bool tell_removed(struct ks_child *c, const struct ks_parent *p)
+bool ks_parent_tell_removed(struct ks_parent *p)
 {
-    struct ks_session *s = session_of(c);
-    uint32_t ids[KS_SESSION_MAX_TARGETS];
-    struct ks_event event = {.kind = KS_EVENT_REMOVED, .removed = {.target_ids = ids}};
-
-    if (!c->tale || !c->tale->shown)
-        return true;
-    event.sink_slot = &c->tale->sink_slot;
-    child_id(c, &event.removed.object);
-    event.removed.target_count = ks_session_ids(s, ks_parent_targets(p), ids);
-    return ks_session_emit(s, &event);
-}
-
-static bool tell_members_removed(const struct ks_family *f, const struct ks_parent *p)
-{
-    KS_LIST_FOREACH(link, &f->members)
-    {
-        if (!tell_removed(KS_CONTAINER_OF(link, struct ks_child, in_family), p))
-            return false;
-    }
-    return true;
-}
-
-bool ks_parent_tell_removed(const struct ks_parent *p)
-{
-    if (p->nursery->session->generated_depth == 0 || !ks_parent_targets(p))
-        return true;
-    KS_LIST_FOREACH(link, &p->family->members)
-    {
-        struct ks_child *c = KS_CONTAINER_OF(link, struct ks_child, in_family);
-
-        if ((c->own && !tell_members_removed(c->own, p)) || !tell_removed(c, p))
-            return false;
-    }
-    return true;
+    p->told = 0;
+    return ks_family_tell(p->family);
 }
 
 void ks_child_forget(struct ks_child *c)
@@ -220,34 +280,11 @@ static void forget_members(struct ks_family *f)
 {
     KS_LIST_FOREACH(link, &f->members)
     {
-        ks_child_forget(KS_CONTAINER_OF(link, struct ks_child, in_family));
+        struct ks_child *c = KS_CONTAINER_OF(link, struct ks_child, in_family);
+
+        if (!ks_child_targets(c))
+            ks_child_forget(c);
     }
-}
-
-/* Its members are no concern of the one at the top any more: it goes, or has another owner. */
-static bool let_members_go(struct ks_child *c, const struct ks_parent *p)
-{
-    if (!c->own)
-        return true;
-    if (!tell_members_removed(c->own, p))
-        return false;
-    forget_members(c->own);
-    return true;
-}
-
-bool ks_child_tell_gone(struct ks_child *c)
-{
-    const struct ks_parent *p = teller_of(c);
-    struct ks_shown gone = ks_shown_not_found(KS_LIT("Deleted"), KS_LIT("The object was deleted"));
-
-    return !p || (let_members_go(c, p) && (!c->tale || tell(c, p, &gone)));
-}
-
-bool ks_child_tell_disowned(struct ks_child *c)
-{
-    const struct ks_parent *p = teller_of(c);
-
-    return !p || (let_members_go(c, p) && tell_removed(c, p));
 }
 
 void ks_family_forget(struct ks_family *f)

@@ -247,11 +247,14 @@ static uint64_t named_of(const struct ks_until *u, uint64_t targets)
 void ks_until_update(struct ks_until *u, struct ks_until_object *o, const struct ks_update *update,
                      int64_t now_ms)
 {
-    uint64_t targets = bits_of(u, update->target_ids, update->target_count);
+    /* Of what was generated, the owner was asked for. */
+    uint64_t targets = bits_of(u, update->target_ids, update->target_count) & ~update->unasked;
     ks_until_why why;
 
-    if (update->has_owner) /* it was generated: what was asked for is its owner */
+    if (!targets) { /* perhaps not any more */
+        ks_until_forget(u, o, now_ms);
         return;
+    }
     if (update->status == KS_STATUS_NOT_FOUND) {
         targets = named_of(u, targets); /* what is gone is selected by nobody */
         note_absent(u, targets);

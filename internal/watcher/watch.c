@@ -273,8 +273,9 @@ static bool lose_unreadable(struct ks_watch *w, struct ks_object *o)
 
     if (!o->is_unreadable || !ks_object_targets(o))
         return true;
-    if (w->is_exact ? !ks_object_show_gone(s, o, KS_GONE_SEEN)
-                    : !ks_object_show_removed(s, o, w->selecting))
+    if (!w->is_exact)
+        return ks_object_leave(s, o, w->selecting);
+    if (!ks_object_show_gone(s, o, KS_GONE_SEEN))
         return false;
     o->is_gone = o->is_gone && o->uid.len > 0; /* without a UID the next one is not told apart */
     ks_object_deselect(s, o, w->selecting);

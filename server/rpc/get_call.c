@@ -108,6 +108,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     }
     g->state = GET_GATHERING;
     (void)ks_call_ref(call);
+    ks_source_want(g->source, KS_FEED_SNAPSHOT);
     ks_source_open(g->source, request, ks_call_left_ms(call));
 }
 

@@ -390,7 +390,8 @@ static void check_options(struct checks *c, const Kstatus__V1__WatchOptions *o,
         return;
     check_known(&at, &o->base);
     check_pace(&at, o, r);
-    r->generated_depth = o->generated_depth;
+    r->generated_depth =
+        o->generated_depth < KS_SESSION_MAX_DEPTH ? o->generated_depth : KS_SESSION_MAX_DEPTH;
     if (r->kind == KS_RPC_REQUEST_WAIT && o->generated_depth)
         violate(&at, BAD, "generated_depth", "is for Watch and Get: a Wait tells the outcome only");
     if (r->kind == KS_RPC_REQUEST_WAIT && o->summary_only)

@@ -43,7 +43,7 @@ struct ks_source {
     struct ks_rpc_request *request; /* rpc thread until open, then the kube thread's */
     int64_t first_answer_ms;        /* likewise, as is what follows */
     bool has_until;
-    bool is_outcome_only;
+    ks_feed_want want;
     struct ks_until_config until;
     struct ks_packet *farewell; /* rpc thread until close, then the kube thread's */
     ks_source_rest rest;
@@ -220,7 +220,7 @@ static void on_open(struct ks_task *task)
         .outbox = s->outbox,
         .stats = ks_worker_feed_stats(s->lane->worker),
         .clock = &ks_clock_real,
-        .is_outcome_only = s->is_outcome_only,
+        .want = s->want,
         .is_blind = ks_rpc_request_pace(s->request)->is_blind,
         .is_summary = ks_rpc_request_pace(s->request)->is_summary,
     };
@@ -321,10 +321,10 @@ static int64_t bound_until(struct ks_until_config *until, int64_t left_ms)
     return until->timeout_ms ? until->timeout_ms : left_ms;
 }
 
-void ks_source_want_outcome_only(struct ks_source *s)
+void ks_source_want(struct ks_source *s, ks_feed_want want)
 {
     assert(!s->is_open);
-    s->is_outcome_only = true;
+    s->want = want;
 }
 
 void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms)

@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/error.h"
+#include "bridge/feed.h"
 #include "bridge/outbox.h"
 #include "server/rpc/call.h"
 #include "server/rpc/request.h"
@@ -37,8 +38,8 @@ struct ks_outbox *ks_source_outbox(struct ks_source *s);
 /* Takes the request. left_ms: until the client stops waiting, INT64_MAX if it does not; what cannot
  * be told by then is answered with its reason, a little earlier. Once. */
 void ks_source_open(struct ks_source *s, struct ks_rpc_request *request, int64_t left_ms);
-/* For who wants the outcome alone: before ks_source_open. */
-void ks_source_want_outcome_only(struct ks_source *s);
+/* For who does not want all changes: before ks_source_open. */
+void ks_source_want(struct ks_source *s, ks_feed_want want);
 /* After this time it is aged, and on_wake comes: before ks_source_open. */
 void ks_source_limit_life(struct ks_source *s, int64_t life_ms);
 bool ks_source_is_aged(const struct ks_source *s);

@@ -112,7 +112,7 @@ static void on_request(struct ks_call *call, struct ks_str message)
     }
     w->state = WAIT_WAITING;
     (void)ks_call_ref(call);
-    ks_source_want_outcome_only(w->source);
+    ks_source_want(w->source, KS_FEED_OUTCOME);
     ks_source_limit_life(w->source, ks_call_life_ms(call));
     ks_source_open(w->source, request, ks_call_left_ms(call));
 }

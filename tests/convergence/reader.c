@@ -275,6 +275,55 @@ static const char *ids_text(const uint32_t *ids, size_t count)
     return text;
 }
 
+size_t reader_key(const struct reader *r, size_t target, int its_species)
+{
+    return r->targets[target].species == its_species ? target : target + READER_GENERATED;
+}
+
+static bool has_id(const Kstatus__V1__ResourceStatus *u, size_t id)
+{
+    for (size_t i = 0; i < u->n_target_ids; i++) {
+        if (u->target_ids[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Targets that were told together with one of these, and are no longer: it has left them. */
+static void leave_others(struct reader *r, const Kstatus__V1__ResourceStatus *u,
+                         const struct history_name *name)
+{
+    for (size_t i = 0; i < r->fact_count; i++) {
+        struct fact *f = &r->facts[i];
+        bool is_together = false;
+
+        if (!f->is_held || f->species != name->species || !ks_str_is(name->ns, f->ns) ||
+            !ks_str_is(name->name, f->name) || strcmp(f->uid, u->object->uid) != 0 ||
+            has_id(u, f->target % READER_GENERATED + 1))
+            continue;
+        for (size_t n = 0; n < u->n_target_ids; n++)
+            is_together |= has_id(f->told, u->target_ids[n]);
+        if (!is_together)
+            continue;
+        witness_left(r, f, u->object->uid);
+        f->is_held = false;
+    }
+}
+
+/* An owner is told of what nobody asked for. */
+static void check_owner(struct reader *r, const Kstatus__V1__ResourceStatus *u, int its_species)
+{
+    bool is_asked = false;
+
+    for (size_t i = 0; i < u->n_target_ids; i++)
+        is_asked |= u->target_ids[i] >= 1 && u->target_ids[i] <= r->target_count &&
+                    r->targets[u->target_ids[i] - 1].species == its_species;
+    if (is_asked == (u->owner != NULL))
+        world_fail(r->world, "reader %u: %s/%s has %s owner, for [%s]", r->number,
+                   u->object->namespace_, u->object->name, u->owner ? "an" : "no",
+                   ids_text(u->target_ids, u->n_target_ids));
+}
+
 static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
 {
     struct history_name name;
@@ -288,6 +337,7 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
               ks_status_text((ks_status)u->status), u->reason, u->message, u->coalesced_count);
     if (!name_of(r, u->object, &name))
         return;
+    check_owner(r, u, name.species);
     witness_update(r, u, &name);
     for (size_t i = 0; i < u->n_target_ids; i++) {
         struct fact *f;
@@ -295,16 +345,17 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
 
         if (!target_of(r, u->target_ids[i], &target))
             return;
-        f = fact_get(r, u->owner ? target + READER_GENERATED : target, &name);
+        f = fact_get(r, reader_key(r, target, name.species), &name);
         if (!f)
             return;
         witness_fact(r, f, u);
         fact_take(f, u, r->updates);
         /* What was selected and is gone is told once, and no concern any more. */
-        if ((u->owner || r->targets[target].selector) &&
+        if ((f->target >= READER_GENERATED || r->targets[target].selector) &&
             u->status == KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_NOT_FOUND)
             f->is_held = false;
     }
+    leave_others(r, u, &name);
 }
 
 static void on_removed(struct reader *r, const Kstatus__V1__Removed *removed)
@@ -330,7 +381,7 @@ static void on_removed(struct reader *r, const Kstatus__V1__Removed *removed)
                        r->number, target + 1, removed->object->namespace_, removed->object->name);
             return;
         }
-        witness_removed(r, f, removed);
+        witness_left(r, f, removed->object->uid);
         f->is_held = false;
     }
 }
@@ -382,6 +433,7 @@ static void on_event(struct reader *r, const Kstatus__V1__Event *e)
     case KSTATUS__V1__EVENT__EVENT_ACCEPTED:
     case KSTATUS__V1__EVENT__EVENT_OUTCOME:
     case KSTATUS__V1__EVENT__EVENT_DRAINING:
+    case _KSTATUS__V1__EVENT__EVENT__CASE_IS_INT_SIZE:
     default:
         world_fail(r->world, "reader %u: an event that was not asked for: %d", r->number,
                    (int)e->event_case);

@@ -86,7 +86,10 @@ bool reader_tally(const struct reader *r, Kstatus__V1__Counts *out);
 void witness_update(struct reader *r, const Kstatus__V1__ResourceStatus *u,
                     const struct history_name *name);
 void witness_fact(struct reader *r, const struct fact *f, const Kstatus__V1__ResourceStatus *u);
-void witness_removed(struct reader *r, const struct fact *f, const Kstatus__V1__Removed *removed);
+/* It is Removed, or told for other targets only. */
+void witness_left(struct reader *r, const struct fact *f, const char *uid);
+/* What a target is told of: an object that it asked for, or one that its objects have generated. */
+size_t reader_key(const struct reader *r, size_t target, int its_species);
 void witness_synced(struct reader *r, const Kstatus__V1__Synced *synced);
 /* where: for the finding. */
 void witness_counts(struct reader *r, const Kstatus__V1__Counts *told, const char *where);

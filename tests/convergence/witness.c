@@ -120,8 +120,8 @@ static void check_previous(struct reader *r, const Kstatus__V1__ResourceStatus *
     if (u->coalesced_count)
         return;
     for (size_t i = 0; i < u->n_target_ids; i++) {
-        size_t target = u->target_ids[i] - 1 + (u->owner ? READER_GENERATED : 0);
-        const struct fact *f = reader_find(r, target, name);
+        size_t key = reader_key(r, u->target_ids[i] - 1, name->species);
+        const struct fact *f = reader_find(r, key, name);
 
         if (f && f->is_held && (!latest || f->ordinal > latest->ordinal))
             latest = f;
@@ -164,7 +164,7 @@ static void check_belongs(struct reader *r, const struct fact *f,
     const struct reader_target *t;
     const struct history_state *s;
 
-    if (u->owner)
+    if (f->target >= READER_GENERATED)
         return;
     t = &r->targets[f->target];
     if (t->species != f->species || (t->target.ns.len && !ks_str_is(t->target.ns, f->ns)) ||
@@ -205,7 +205,7 @@ void witness_fact(struct reader *r, const struct fact *f, const Kstatus__V1__Res
         complain(r, u, "another UID, and the end of the one before was not told");
 }
 
-void witness_removed(struct reader *r, const struct fact *f, const Kstatus__V1__Removed *removed)
+void witness_left(struct reader *r, const struct fact *f, const char *uid)
 {
     const struct history_name name = {f->species, ks_str_from(f->ns), ks_str_from(f->name)};
     const struct reader_target *t;
@@ -215,11 +215,11 @@ void witness_removed(struct reader *r, const struct fact *f, const Kstatus__V1__
         return;
     t = &r->targets[f->target];
     if (!t->selector) {
-        world_fail(r->world, "reader %u: Removed from target %zu, which names it", r->number,
+        world_fail(r->world, "reader %u: it has left target %zu, which names it", r->number,
                    f->target + 1);
         return;
     }
-    if (strcmp(removed->object->uid, f->uid) != 0)
+    if (strcmp(uid, f->uid) != 0)
         world_fail(r->world, "reader %u: Removed %s/%s with another UID than it was told with",
                    r->number, f->ns, f->name);
     /* The target's own watch may be behind what was told. */

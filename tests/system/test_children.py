@@ -3,7 +3,7 @@
 
 import unittest
 
-from stream import Watch, object_target, pb, status_name
+from stream import Watch, object_target, pb, pb_grpc, selector_target, status_name
 from harness import SLOW, Bench, Kstatusd, Kubesim, create, delete, patch_status, pod, pod_status, wait_for
 
 LIMIT_S = 10 * SLOW
@@ -68,6 +68,42 @@ class Children(Bench):
         watch.wait_status("deep-0", "NOT_FOUND", LIMIT_S)
         self.assertNotIn(("Pod", "stranger"), watch.updates)
         self.assertEqual(watch.synced.counts.in_progress, 1)
+
+    def told_for(self, watch, name, ids, has_owner):
+        def is_it():
+            update = watch.updates.get(("Pod", name))
+            return update and list(update.target_ids) == ids and update.HasField("owner") == has_owner
+        watch.wait(f"{name} to be told for {ids}", is_it, LIMIT_S)
+
+    def test_what_is_asked_for_and_generated_is_one(self):
+        def labelled(name, app):
+            child = owned(pod(name), "StatefulSet", uid)
+            child["metadata"]["labels"] = {"app": app}
+            return child
+
+        self.sim.apply(*create(stateful_set("both")))
+        targets = (object_target(1, "sts", "both", "default"), selector_target(2, "pods", "default", labels="app=both"))
+        options = pb.WatchOptions(generated_depth=1)
+        watch = Watch(self.server, *targets, options=options)
+        self.addCleanup(watch.close)
+        watch.wait_synced(LIMIT_S)
+        uid = watch.updates["StatefulSet", "both"].object.uid
+        self.sim.apply(*create(labelled("both-0", "other")))
+        self.told_for(watch, "both-0", [1], True)
+        self.sim.apply({"op": "update", "object": labelled("both-0", "both")})
+        self.told_for(watch, "both-0", [1, 2], False)
+        got = pb_grpc.StatusServiceStub(self.channel).Get(pb.GetRequest(targets=targets, options=options), timeout=LIMIT_S)
+        self.assertEqual([list(s.target_ids) for s in got.statuses if s.object.name == "both-0"], [[1, 2]])
+        self.assertEqual(got.counts.current + got.counts.in_progress, 2)
+        self.sim.apply({"op": "update", "object": labelled("both-0", "other")})
+        self.told_for(watch, "both-0", [1], True)
+        self.assertNotIn("removed", [event.WhichOneof("event") for event in watch.history])
+        self.sim.apply({"op": "update", "object": labelled("both-0", "both")})
+        self.told_for(watch, "both-0", [1, 2], False)
+        self.sim.apply(delete(stateful_set("both")))
+        self.told_for(watch, "both-0", [2], False)
+        self.sim.apply(delete(pod("both-0")))
+        watch.wait_status("both-0", "NOT_FOUND", LIMIT_S)
 
     def test_a_set_that_comes_again_has_its_own_pods(self):
         watch, uid = self.open_set("again")

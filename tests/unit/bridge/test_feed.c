@@ -190,6 +190,41 @@ static void an_update_with_other_targets_is_not_merged(void **state)
     fixture_fini(&f);
 }
 
+static void reopen(struct fixture *f, const struct ks_until_config *until, ks_feed_want want)
+{
+    const struct ks_session_config session = {.until = until};
+    const struct ks_feed_config config = {
+        .session = &session,
+        .outbox = f->outbox,
+        .stats = &f->stats,
+        .clock = &f->clock.clock,
+        .want = want,
+    };
+
+    f->feed = ks_feed_free(f->feed);
+    assert_int_equal(ks_feed_new(&config, &ops, f, &f->feed, NULL), KS_RC_OK);
+}
+
+static void reopen_with_goal(struct fixture *f, ks_feed_want want)
+{
+    static const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
+
+    reopen(f, &until, want);
+}
+
+static void a_snapshot_has_each_object_once(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f, 10);
+    reopen(&f, NULL, KS_FEED_SNAPSHOT);
+    fake_update(0, "for one target");
+    fake_update_of(0, 2, "for two");
+    expect_waiting(&f, (const int[]){2}, 1);
+    fixture_fini(&f);
+}
+
 static void the_owner_may_free_it_when_synced(void **state)
 {
     struct fixture f;
@@ -248,29 +283,13 @@ static void a_refused_session_is_no_feed(void **state)
     fixture_fini(&f);
 }
 
-static void reopen_with_goal(struct fixture *f, bool is_outcome_only)
-{
-    const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
-    const struct ks_session_config session = {.until = &until};
-    const struct ks_feed_config config = {
-        .session = &session,
-        .outbox = f->outbox,
-        .stats = &f->stats,
-        .clock = &f->clock.clock,
-        .is_outcome_only = is_outcome_only,
-    };
-
-    f->feed = ks_feed_free(f->feed);
-    assert_int_equal(ks_feed_new(&config, &ops, f, &f->feed, NULL), KS_RC_OK);
-}
-
 static void an_outcome_is_the_last(void **state)
 {
     struct fixture f;
 
     (void)state;
     fixture_init(&f, 10);
-    reopen_with_goal(&f, false);
+    reopen_with_goal(&f, KS_FEED_CHANGES);
     fake_update(0, "a");
     fake_synced();
     fake_outcome(KS_OUTCOME_REACHED);
@@ -282,7 +301,7 @@ static void an_outcome_is_the_last(void **state)
     expect_waiting(&f, (const int[]){2, 4, 6}, 3);
     ks_feed_beat(f.feed); /* nothing waits, and still */
     expect_waiting(&f, NULL, 0);
-    reopen_with_goal(&f, false);
+    reopen_with_goal(&f, KS_FEED_CHANGES);
     f.frees_itself = true;
     fake_outcome(KS_OUTCOME_FAILED);
     assert_null(f.feed);
@@ -295,7 +314,7 @@ static void the_outcome_alone_can_be_had(void **state)
 
     (void)state;
     fixture_init(&f, 10);
-    reopen_with_goal(&f, true);
+    reopen_with_goal(&f, KS_FEED_OUTCOME);
     fake_target_change(1);
     fake_update(0, "a");
     fake_synced();
@@ -493,6 +512,7 @@ int main(void)
         cmocka_unit_test(events_wait_in_order),
         cmocka_unit_test(nothing_overtakes_a_removal),
         cmocka_unit_test(an_update_with_other_targets_is_not_merged),
+        cmocka_unit_test(a_snapshot_has_each_object_once),
         cmocka_unit_test(a_heartbeat_tells_how_things_stand),
         cmocka_unit_test(no_heartbeat_behind_what_waits),
         cmocka_unit_test(the_owner_may_free_it_when_synced),

@@ -238,7 +238,7 @@ static void options_reach_the_session(void **state)
     (void)state;
     setup(&f);
     f.options.profile = text("strict");
-    f.options.generated_depth = 2;
+    f.options.generated_depth = 7; /* what is in effect is told */
     f.options.include_causes = 1;
     f.options.include_object = 1;
     pack(&f);
@@ -247,7 +247,7 @@ static void options_reach_the_session(void **state)
     assert_int_equal(config.target_count, 2);
     assert_int_equal(config.targets[1].target_id, 2);
     assert_int_equal(config.profile, KS_PROFILE_STRICT);
-    assert_int_equal(config.generated_depth, 2);
+    assert_int_equal(config.generated_depth, KS_SESSION_MAX_DEPTH);
     assert_true(config.include_causes && config.include_objects);
     assert_int_equal(config.first_answer_ms, 7);
     teardown(&f);

@@ -290,7 +290,7 @@ static void a_doubt_keeps_no_target_waiting(void **state)
     fixture_expect(&f, "");
     fake_put(fake_find("statefulsets@demo/web"), stateful_set("s1", 1, 1));
     fake_synced(fake_find("statefulsets@demo/web"));
-    fixture_expect(&f, "REMOVED StatefulSet demo/web s1 [2]\n"
+    fixture_expect(&f, "StatefulSet demo/web s1 InProgress<-InProgress LessReady [1]\n"
                        "StatefulSet demo/web s1 Failed<-InProgress PodsFailed [1]\n");
     fixture_fini(&f);
 }

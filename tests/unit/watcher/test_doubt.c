@@ -253,7 +253,7 @@ static void another_watch_may_know(void **state)
     fake_gone(fake_find("pods@demo?app=web"), "demo", "a", KS_GONE_SEEN);
     fake_put(fake_find("pods@demo/a"), pod("a", "u1", 2, "Running"));
     fake_synced(fake_find("pods@demo/a"));
-    fixture_expect(&f, "REMOVED Pod demo/a u1 [1]\n"); /* it still is target 2's */
+    fixture_expect(&f, "Pod demo/a u1 Current<-Current [2]\n"); /* it still is target 2's */
     fake_put(fake_find("pods@demo"), pod("a", "u1", 3, "Pending"));
     fixture_expect(&f, "Pod demo/a u1 InProgress<-Current PodPending [2]\n");
     fixture_fini(&f);

@@ -598,9 +598,21 @@ static void generated_objects_are_not_asked_for(void **state)
     play_start(&p, (struct ks_until_config){.goal = KS_GOAL_ALL_CURRENT, .fail_fast = true}, 1);
     object(&p, 0, KS_STATUS_CURRENT);
     update = update_of(&p, 0, KS_STATUS_FAILED);
-    update.has_owner = true;
+    update.unasked = UINT64_MAX;
     feed(&p, 1, &update);
     all_read(&p);
+    expect(&p, KS_OUTCOME_REACHED);
+
+    play_start(&p, (struct ks_until_config){.goal = KS_GOAL_ALL_CURRENT}, 3);
+    object(&p, 0, KS_STATUS_CURRENT);
+    object(&p, 1, KS_STATUS_CURRENT);
+    object(&p, 2, KS_STATUS_CURRENT);
+    object(&p, 3, KS_STATUS_IN_PROGRESS); /* selected, and in the way */
+    all_read(&p);
+    expect(&p, KS_OUTCOME_NONE);
+    update = update_of(&p, 3, KS_STATUS_IN_PROGRESS); /* not selected any more */
+    update.unasked = UINT64_MAX;
+    feed(&p, 3, &update);
     expect(&p, KS_OUTCOME_REACHED);
 }
 
