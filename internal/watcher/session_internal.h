@@ -286,6 +286,9 @@ struct ks_sighting {
 };
 KS_MUST_USE bool ks_object_see(struct ks_session *s, struct ks_object *o,
                                const struct ks_sighting *seen);
+/* Its UID may be known, and nothing has been said of that life: it waits for its children. What was
+ * said is that there was none. */
+bool ks_object_is_untold(const struct ks_object *o);
 /* The object itself has not changed, but what is known of its children has. */
 KS_MUST_USE bool ks_object_reconsider(struct ks_session *s, struct ks_object *o,
                                       const struct ks_sighting *seen);

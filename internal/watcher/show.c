@@ -383,9 +383,7 @@ static bool recheck_arm(struct ks_session *s, struct ks_object *o, const struct 
     return true;
 }
 
-/* Its UID is known, and nothing has been said of that life: it waits for its children. What was
- * said is that there was none. */
-static bool is_untold(const struct ks_object *o)
+bool ks_object_is_untold(const struct ks_object *o)
 {
     return !o->shown || (o->shown->status == KS_STATUS_NOT_FOUND && !o->is_gone);
 }
@@ -413,7 +411,7 @@ bool ks_object_see(struct ks_session *s, struct ks_object *o, const struct ks_si
         return true;
     }
     if (is_stale(o, seen)) /* its state is old news, but that it belongs to a target may be new */
-        return is_untold(o) || ks_object_show(s, o, ks_object_said(o));
+        return ks_object_is_untold(o) || ks_object_show(s, o, ks_object_said(o));
     if (is_other && !begin_new_life(s, o, seen))
         return false;
     ks_recheck_cancel(o);

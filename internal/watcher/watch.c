@@ -383,7 +383,7 @@ static bool answer_named(struct ks_watch *w)
             continue;
         if (KS_PLANTED(26) && o->shown)
             continue;
-        if (is_newer && !is_known) /* it waits for its children */
+        if (is_newer && ks_object_is_untold(o)) /* it waits for its children */
             continue;
         /* A deletion that was told stays what it is, and so does what was seen since. */
         if (!ks_object_show(s, o, is_known ? ks_object_said(o) : missing))
