@@ -12,7 +12,7 @@ BUILD = build
 NINJA = cmake --build --preset release
 # Warnings are errors where CI is set, as CI systems do.
 
-.PHONY: help deps build demo test test-cluster test-fresh verdicts lint format sanitize fuzz bench bench-status coverage install clean
+.PHONY: help deps build demo test test-cluster test-fresh verdicts lint format sanitize fuzz bench bench-load bench-status coverage install clean
 
 help: ## show this list
 	@echo "kstatusd: tells over gRPC whether Kubernetes objects have reached their desired state, and if not, why not."
@@ -75,6 +75,11 @@ bench: ## measure what the README states
 	@scripts/install-deps build test
 	@$(MAKE) --no-print-directory build
 	@scripts/bench
+
+bench-load: ## load and leaks in full size: streams, cycles, stalled readers, a restart of the API server
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@scripts/load
 
 bench-roll: ## measure rolling restarts on a real control plane, the Go watcher beside (needs Go >= 1.26)
 	@scripts/install-deps build test

@@ -67,6 +67,25 @@ static void counts_calls(void **state)
     ks_buf_fini(&out);
 }
 
+static void tells_limits(void **state)
+{
+    struct ks_limits limits = ks_limits_default;
+    struct ks_metrics m = {.limits = &limits};
+    struct ks_buf out;
+
+    (void)state;
+    ks_buf_init(&out, 1 << 20);
+    limits.values[KS_LIMIT_STREAMS] = 7;
+    ks_metrics_count_limit(&m, KS_LIMIT_OBJECTS);
+    ks_metrics_count_limit(&m, KS_LIMIT_OBJECTS);
+    assert_int_equal(ks_metrics_render(&m, &out), KS_RC_OK);
+    assert_non_null(strstr(out.data, "\nkstatusd_limit{limit=\"streams\"} 7\n"));
+    assert_non_null(strstr(out.data, "\nkstatusd_limit{limit=\"connections\"} 1024\n"));
+    assert_non_null(strstr(out.data, "\nkstatusd_limit_hits_total{limit=\"objects\"} 2\n"));
+    assert_non_null(strstr(out.data, "\nkstatusd_limit_hits_total{limit=\"streams\"} 0\n"));
+    ks_buf_fini(&out);
+}
+
 static void looks_at_the_process(void **state)
 {
     struct ks_metrics m = {0};
@@ -112,8 +131,11 @@ static void survives_short_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(renders_every_row_once), cmocka_unit_test(counts_calls),
-        cmocka_unit_test(looks_at_the_process),   cmocka_unit_test(names_codes),
+        cmocka_unit_test(renders_every_row_once),
+        cmocka_unit_test(counts_calls),
+        cmocka_unit_test(tells_limits),
+        cmocka_unit_test(looks_at_the_process),
+        cmocka_unit_test(names_codes),
         cmocka_unit_test(survives_short_memory),
     };
 
