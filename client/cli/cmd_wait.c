@@ -5,7 +5,9 @@
  *
  * The server decides (until); this shows what happens meanwhile, as a live table on a terminal,
  * else one line a change, and nothing for JSON. More targets than a call takes are several calls:
- * each must reach the goal, and the first that loses it ends them all.
+ * each must reach the goal, and the first that loses it ends them all. A server that says that it
+ * goes is asked again, it or the one in its place, for the time that is left; a stream that is lost
+ * without a word is the end.
  *
  * Invariants: 1. the exit code is the outcome's, or says that there is none; 2. a call that has its
  * outcome is not listened to any more, so that its regular end is no lost stream; 3. signals that a
@@ -37,6 +39,10 @@
 #define TIMEOUT_MS ((int64_t)5 * 60 * 1000)
 /* A server that does not tell the outcome when it is due. */
 #define PATIENCE_MS 15000
+/* After a server has said that it goes: how long the next one may take, and how often it is asked.
+ */
+#define RETURN_MS 30000
+#define REOPEN_MS 1000
 #define PAINT_MS 100
 #define TICK_MS 1000
 #define OUTPUT_MAX_BYTES ((size_t)1 << 28)
@@ -45,9 +51,11 @@
 enum view { VIEW_TABLE, VIEW_LINES, VIEW_JSON };
 
 struct call {
-    struct kstatus_watch *watch;
-    struct ks_relay *relay;
+    struct kstatus_watch *watch; /* NULL: between two streams */
+    struct ks_relay *relay;      /* likewise */
     bool is_decided;
+    int64_t drained_ms; /* mono: when its server said that it goes; 0: it has not */
+    int64_t reopen_ms;  /* mono: when the next stream is due; 0: it is open */
 };
 
 struct waiting {
@@ -176,9 +184,12 @@ static void take(struct waiting *w, struct call *call, const Kstatus__V1__WatchR
     ks_rc rc = KS_RC_OK;
 
     w->has_response = true;
+    call->drained_ms = 0;
     for (size_t i = 0; !rc && i < response->n_events; i++) {
         const Kstatus__V1__Event *event = ks_merge_take(&w->merge, response->events[i]);
 
+        if (response->events[i]->event_case == KSTATUS__V1__EVENT__EVENT_DRAINING)
+            call->drained_ms = mono_ms();
         if (!event)
             continue;
         if (event->event_case == KSTATUS__V1__EVENT__EVENT_OUTCOME)
@@ -191,6 +202,29 @@ static void take(struct waiting *w, struct call *call, const Kstatus__V1__WatchR
         decide(w, call, outcome);
 }
 
+static void close_stream(struct call *call)
+{
+    if (call->relay)
+        ks_relay_close(call->relay); /* the client's thread may wait in it */
+    kstatus_watch_free(call->watch);
+    ks_relay_free(call->relay);
+    call->watch = NULL;
+    call->relay = NULL;
+}
+
+static void on_end(struct waiting *w, struct call *call, const struct kstatus_error *end)
+{
+    if (end->code == KSTATUS_UNAVAILABLE && call->drained_ms &&
+        mono_ms() < call->drained_ms + RETURN_MS) {
+        close_stream(call);
+        call->reopen_ms = mono_ms() + REOPEN_MS;
+        return;
+    }
+    if (w->view == VIEW_TABLE && w->has_response)
+        paint(w);
+    stop(w, ks_dial_explain(w->options, end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
+}
+
 static void on_relay(struct waiting *w, struct call *call)
 {
     const Kstatus__V1__WatchResponse *response = ks_relay_take(call->relay);
@@ -200,11 +234,8 @@ static void on_relay(struct waiting *w, struct call *call)
         take(w, call, response);
         ks_relay_done(call->relay);
     }
-    if (w->is_done || call->is_decided || !ks_relay_end(call->relay, &end))
-        return;
-    if (w->view == VIEW_TABLE && w->has_response)
-        paint(w);
-    stop(w, ks_dial_explain(w->options, &end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
+    if (!w->is_done && !call->is_decided && ks_relay_end(call->relay, &end))
+        on_end(w, call, &end);
 }
 
 static void on_signal(struct waiting *w)
@@ -227,6 +258,10 @@ static int poll_timeout(const struct waiting *w)
 
     if (w->view == VIEW_TABLE && w->paint_ms < until)
         until = w->paint_ms;
+    for (size_t i = 0; i < w->call_count; i++) {
+        if (w->calls[i].reopen_ms && w->calls[i].reopen_ms < until)
+            until = w->calls[i].reopen_ms;
+    }
     if (until == INT64_MAX)
         return -1;
     left = until - mono_ms();
@@ -239,32 +274,6 @@ static void check_patience(struct waiting *w)
         return;
     ks_report_complain("kstatusd at %s did not tell the outcome in time", w->options->server);
     stop(w, KS_EXIT_LOST);
-}
-
-static void loop(struct waiting *w)
-{
-    struct pollfd fds[1 + KS_CALLS_MAX] = {{.fd = w->signal_fd, .events = POLLIN}};
-
-    for (size_t i = 0; i < w->call_count; i++)
-        fds[1 + i] = (struct pollfd){.fd = ks_relay_fd(w->calls[i].relay), .events = POLLIN};
-    while (!w->is_done) {
-        if (poll(fds, 1 + w->call_count, poll_timeout(w)) < 0 && errno != EINTR) {
-            ks_report_complain("poll failed");
-            stop(w, KS_EXIT_LOST);
-            return;
-        }
-        if (fds[0].revents & POLLIN)
-            on_signal(w);
-        for (size_t i = 0; !w->is_done && i < w->call_count; i++) {
-            if (fds[1 + i].revents & POLLIN)
-                on_relay(w, &w->calls[i]);
-            if (w->calls[i].is_decided)
-                fds[1 + i].fd = -1;
-        }
-        if (!w->is_done && w->view == VIEW_TABLE && mono_ms() >= w->paint_ms)
-            paint(w);
-        check_patience(w);
-    }
 }
 
 static bool open_view(struct waiting *w)
@@ -300,6 +309,18 @@ static void set_duration(Google__Protobuf__Duration *to, int64_t ms)
     to->nanos = (int32_t)(ms % 1000) * 1000000;
 }
 
+/* 0: there is no limit. No less than what it must be so without a break: the server would refuse
+ * that. */
+static int64_t time_left(const struct waiting *w)
+{
+    int64_t left = w->start_ms + w->timeout_ms - mono_ms();
+    int64_t least = w->options->stable_ms ? w->options->stable_ms : 1;
+
+    if (!w->timeout_ms)
+        return 0;
+    return left > least ? left : least;
+}
+
 static bool open_stream(struct waiting *w, struct call *call, struct ks_targets_part part)
 {
     const struct ks_options *o = w->options;
@@ -319,7 +340,7 @@ static bool open_stream(struct waiting *w, struct call *call, struct ks_targets_
     until.goal = (Kstatus__V1__Until__Goal)o->wait_goal;
     until.fail_fast = o->fail_fast;
     until.min_basis = (Kstatus__V1__StatusBasis)o->min_basis;
-    set_duration(&timeout, w->timeout_ms);
+    set_duration(&timeout, time_left(w));
     set_duration(&stable_for, o->stable_ms);
     until.timeout = &timeout;
     until.stable_for = &stable_for;
@@ -339,6 +360,58 @@ static bool open_stream(struct waiting *w, struct call *call, struct ks_targets_
     return false;
 }
 
+static void reopen_due(struct waiting *w)
+{
+    for (size_t i = 0; !w->is_done && i < w->call_count; i++) {
+        struct call *call = &w->calls[i];
+
+        if (!call->reopen_ms || mono_ms() < call->reopen_ms)
+            continue;
+        call->reopen_ms = 0;
+        if (!open_stream(w, call, ks_targets_part(&w->targets, i)))
+            stop(w, KS_EXIT_LOST);
+    }
+}
+
+static void listen_to(const struct waiting *w, struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){.fd = w->signal_fd, .events = POLLIN};
+    for (size_t i = 0; i < w->call_count; i++) {
+        const struct call *call = &w->calls[i];
+        bool is_heard = call->relay && !call->is_decided;
+
+        fds[1 + i] =
+            (struct pollfd){.fd = is_heard ? ks_relay_fd(call->relay) : -1, .events = POLLIN};
+    }
+}
+
+static void loop(struct waiting *w)
+{
+    struct pollfd fds[1 + KS_CALLS_MAX];
+
+    while (!w->is_done) {
+        int n;
+
+        listen_to(w, fds);
+        n = poll(fds, 1 + w->call_count, poll_timeout(w));
+        if (n < 0 && errno != EINTR) {
+            ks_report_complain("poll failed");
+            stop(w, KS_EXIT_LOST);
+            return;
+        }
+        if (n > 0 && (fds[0].revents & POLLIN))
+            on_signal(w);
+        for (size_t i = 0; n > 0 && !w->is_done && i < w->call_count; i++) {
+            if (fds[1 + i].revents & POLLIN)
+                on_relay(w, &w->calls[i]);
+        }
+        reopen_due(w);
+        if (!w->is_done && w->view == VIEW_TABLE && mono_ms() >= w->paint_ms)
+            paint(w);
+        check_patience(w);
+    }
+}
+
 static bool open_streams(struct waiting *w)
 {
     bool is_open;
@@ -355,13 +428,13 @@ static bool open_streams(struct waiting *w)
 static void close_all(struct waiting *w)
 {
     /* All relays first: the client's thread may wait in any of them. */
-    for (size_t i = 0; i < KS_CALLS_MAX && w->calls[i].relay; i++)
-        ks_relay_close(w->calls[i].relay);
+    for (size_t i = 0; i < KS_CALLS_MAX; i++) {
+        if (w->calls[i].relay)
+            ks_relay_close(w->calls[i].relay);
+    }
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
-        kstatus_watch_free(w->calls[i].watch);
+        close_stream(&w->calls[i]);
     kstatus_client_free(w->client);
-    for (size_t i = 0; i < KS_CALLS_MAX; i++)
-        ks_relay_free(w->calls[i].relay);
     ks_rows_free(w->rows);
     ks_ending_fini(&w->ending);
     ks_buf_fini(&w->frame);
@@ -376,11 +449,15 @@ static int run(const struct ks_options *options)
     struct waiting w = {.options = options, .signal_fd = -1, .code = KS_EXIT_LOST};
     struct ks_error err = {0};
 
+    w.timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
+    if (w.timeout_ms && options->stable_ms > w.timeout_ms) {
+        ks_report_complain("--stable-for is longer than --timeout: that could not be reached");
+        return KS_EXIT_USAGE;
+    }
     if (ks_targets_init(&w.targets, options, &err)) {
         ks_report_complain("%s", err.msg);
         return KS_EXIT_USAGE;
     }
-    w.timeout_ms = options->timeout_ms >= 0 ? options->timeout_ms : TIMEOUT_MS;
     w.start_ms = mono_ms();
     w.paint_ms = w.start_ms + PAINT_MS;
     if (!open_view(&w))

@@ -8,7 +8,7 @@ import unittest
 
 import stream  # noqa: F401  makes the stubs
 from harness import BIN, SLOW, Bench, Kstatusd, Kubesim, config_map, create, delete, deployment, patch_status, pod, \
-    pod_status
+    pod_status, wait_for
 from terminal_support import Terminal
 
 LIMIT_S = 20 * SLOW
@@ -67,7 +67,7 @@ class Wait(Bench):
             (["pod/x", "--for", "gone"], "--for: 'gone' is none of current, not-found, terminal"),
             (["pod/x", "--min-basis", "hope"], "--min-basis: 'hope' is none of rule, condition, generation, assumed"),
             (["pod/x", "--stable-for", "soon"], "--stable-for: 'soon' is no duration"),
-            (["pod/x", "--stable-for", "2m", "--timeout", "1m"], "until.stable_for: is longer than timeout"),
+            (["pod/x", "--stable-for", "2m", "--timeout", "1m"], "--stable-for is longer than --timeout"),
             (["pod/x", "--for", "not-found", "--fail-fast"], "until.fail_fast: means nothing"),
             (["pod/x", "--applied"], "--applied goes with -f FILE alone"),
             ([], "nothing to look at"),
@@ -149,6 +149,39 @@ class Wait(Bench):
         self.assertNotIn("waiting until", text)
 
 
+class Restart(unittest.TestCase):
+    def test_a_stream_that_ends_in_time_is_opened_again(self):
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig, "--limit", "stream-seconds=1") as server:
+            sim.apply(*create(unready("late")))
+            ended = []
+            waiting = threading.Thread(target=lambda: ended.append(wait(server, "pod/late")))
+            waiting.start()
+            wait_for("three streams", lambda: server.metric("streams_total") >= 3, LIMIT_S)
+            sim.apply(patch_status(pod("late"), pod_status(True)))
+            waiting.join()
+            self.assertEqual(ended[0][0], 0, ended)
+            self.assertIn("reached after", ended[0][1])
+
+    def test_the_time_goes_on(self):
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig, "--limit", "stream-seconds=1") as server:
+            code, out, errors = wait(server, "pod/never", "--timeout", "4s", "-o", "json")
+            self.assertEqual((code, errors), (3, ""))
+            self.assertEqual(json.loads(out)["verdict"], "VERDICT_TIMED_OUT")
+
+    def test_the_server_in_its_place_is_asked(self):
+        with Kubesim() as sim:
+            with Kstatusd(sim.kubeconfig) as first:
+                ended = []
+                waiting = threading.Thread(target=lambda: ended.append(wait(first, "cm/comes")))
+                waiting.start()
+                first.wait_metric("sessions", 1)
+            with Kstatusd(sim.kubeconfig, listen=(first.grpc,)) as second:
+                second.wait_metric("sessions", 1, LIMIT_S)
+                sim.apply(*create(config_map("comes")))
+                waiting.join()
+            self.assertEqual(ended[0][0], 0, ended)
+
+
 class Lost(unittest.TestCase):
     def test_nobody_there(self):
         code, out, errors = wait("127.0.0.1:1", "pod/x")
@@ -161,7 +194,7 @@ class Lost(unittest.TestCase):
             waiting = threading.Thread(target=lambda: ended.append(wait(server, "pod/never")))
             waiting.start()
             server.wait_metric("sessions", 1)
-            server.stop()
+            server.kill()
             waiting.join()
             self.assertEqual(ended[0][0], 4)
 
