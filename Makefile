@@ -7,12 +7,14 @@ PREFIX  ?= /usr/local
 FUZZ_SECONDS ?= 30
 N ?= 50000
 SEED ?= 1
+SEEDS ?= 300
+FROM ?= 1
 
 BUILD = build
 NINJA = cmake --build --preset release
 # Warnings are errors where CI is set, as CI systems do.
 
-.PHONY: help deps build demo test test-cluster test-fresh verdicts lint format sanitize fuzz bench bench-load bench-status coverage install clean
+.PHONY: help deps build convergence demo test test-cluster test-fresh verdicts lint format sanitize fuzz bench bench-load bench-status coverage install clean
 
 help: ## show this list
 	@echo "kstatusd: tells over gRPC whether Kubernetes objects have reached their desired state, and if not, why not."
@@ -46,6 +48,11 @@ test-cluster: ## test against a real control plane (needs Go >= 1.26; the first 
 	@scripts/install-deps build test
 	@$(MAKE) --no-print-directory build
 	@tests/e2e/run
+
+convergence: ## run SEEDS (300) faulty runs from FROM (1) and compare with the API server; REPLAY=N tells all of one
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@$(BUILD)/bin/convergence $(if $(REPLAY),--seed $(REPLAY),--seeds $(SEEDS) --from $(FROM))
 
 test-fresh: ## prove `make demo` and `make test` in a bare Debian 12 made by debootstrap (needs root)
 	@scripts/install-deps check
