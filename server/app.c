@@ -331,6 +331,7 @@ static ks_rc app_announce(struct app *app, struct ks_error *err)
 /* A port that does not answer once may be busy; twice, it is taken for dead. */
 static void app_check_pulse(struct app *app)
 {
+    int64_t refused = ks_metrics_get(&app->metrics, KS_METRIC_CONNECTIONS_REFUSED_TOTAL);
     struct ks_error err = {0};
     ks_rc rc = KS_RC_OK;
     size_t count;
@@ -340,6 +341,8 @@ static void app_check_pulse(struct app *app)
         rc = ks_pulse_check(&bound[i], &err);
     if (rc == KS_RC_LIMIT)
         return; /* without a file descriptor nothing can be asked */
+    if (rc && ks_metrics_get(&app->metrics, KS_METRIC_CONNECTIONS_REFUSED_TOTAL) != refused)
+        return; /* it may be we who were turned away: a full house is no dead one */
     app->silences = rc ? app->silences + 1 : 0;
     ks_metrics_set(&app->metrics, KS_METRIC_LISTENING, app->silences < SILENCES_MAX);
     if (app->silences == SILENCES_MAX)
@@ -400,12 +403,12 @@ static void app_check_memory(struct app *app)
 {
     int64_t allowed = app->limits.values[KS_LIMIT_MEMORY_MIB] * MIB;
     int64_t used = ks_memory_used_bytes();
-    ks_memory_level level = ks_memory_judge(used, allowed);
+    ks_memory_level level = ks_memory_judge(used, allowed, app->memory);
 
     if (level != KS_MEMORY_FINE) { /* what is free may be given back */
         (void)malloc_trim(0);
         used = ks_memory_used_bytes();
-        level = ks_memory_judge(used, allowed);
+        level = ks_memory_judge(used, allowed, app->memory);
     }
     ks_rpc_server_set_memory_short(app->rpc, level != KS_MEMORY_FINE);
     if (level == KS_MEMORY_OUT)

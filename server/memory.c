@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 
+#define FINE_PERCENT 75
 #define SHORT_PERCENT 80
 #define OUT_PERCENT 90
 #define PATH_MAX_BYTES 512
@@ -116,11 +117,12 @@ int64_t ks_memory_used_bytes(void)
     return ks_str_to_int64(part, &pages) ? pages * sysconf(_SC_PAGESIZE) : 0;
 }
 
-ks_memory_level ks_memory_judge(int64_t used_bytes, int64_t allowed_bytes)
+ks_memory_level ks_memory_judge(int64_t used_bytes, int64_t allowed_bytes, ks_memory_level was)
 {
     int64_t percent = allowed_bytes / 100;
+    int64_t short_percent = was == KS_MEMORY_FINE ? SHORT_PERCENT : FINE_PERCENT;
 
     if (used_bytes >= percent * OUT_PERCENT)
         return KS_MEMORY_OUT;
-    return used_bytes >= percent * SHORT_PERCENT ? KS_MEMORY_SHORT : KS_MEMORY_FINE;
+    return used_bytes >= percent * short_percent ? KS_MEMORY_SHORT : KS_MEMORY_FINE;
 }

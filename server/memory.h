@@ -14,7 +14,7 @@
 
 typedef enum {
     KS_MEMORY_FINE,
-    KS_MEMORY_SHORT, /* no new calls: from 80 % on */
+    KS_MEMORY_SHORT, /* no new calls: from 80 % on, until below 75 % */
     KS_MEMORY_OUT,   /* the largest call is ended: from 90 % on */
 } ks_memory_level;
 
@@ -25,6 +25,6 @@ int64_t ks_memory_allowed_bytes(void);
 int64_t ks_memory_cgroup_bytes(const char *root, struct ks_str cgroup);
 /* Resident memory; 0 when it cannot be read. */
 int64_t ks_memory_used_bytes(void);
-ks_memory_level ks_memory_judge(int64_t used_bytes, int64_t allowed_bytes);
+ks_memory_level ks_memory_judge(int64_t used_bytes, int64_t allowed_bytes, ks_memory_level was);
 
 #endif

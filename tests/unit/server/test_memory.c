@@ -103,12 +103,15 @@ static void this_machine_has_some(void **state)
 static void use_is_judged(void **state)
 {
     (void)state;
-    assert_int_equal(ks_memory_judge(0, 1000), KS_MEMORY_FINE);
-    assert_int_equal(ks_memory_judge(799, 1000), KS_MEMORY_FINE);
-    assert_int_equal(ks_memory_judge(800, 1000), KS_MEMORY_SHORT);
-    assert_int_equal(ks_memory_judge(899, 1000), KS_MEMORY_SHORT);
-    assert_int_equal(ks_memory_judge(900, 1000), KS_MEMORY_OUT);
-    assert_int_equal(ks_memory_judge(5000, 1000), KS_MEMORY_OUT);
+    assert_int_equal(ks_memory_judge(0, 1000, KS_MEMORY_FINE), KS_MEMORY_FINE);
+    assert_int_equal(ks_memory_judge(799, 1000, KS_MEMORY_FINE), KS_MEMORY_FINE);
+    assert_int_equal(ks_memory_judge(800, 1000, KS_MEMORY_FINE), KS_MEMORY_SHORT);
+    assert_int_equal(ks_memory_judge(899, 1000, KS_MEMORY_FINE), KS_MEMORY_SHORT);
+    assert_int_equal(ks_memory_judge(900, 1000, KS_MEMORY_FINE), KS_MEMORY_OUT);
+    assert_int_equal(ks_memory_judge(5000, 1000, KS_MEMORY_OUT), KS_MEMORY_OUT);
+    assert_int_equal(ks_memory_judge(899, 1000, KS_MEMORY_OUT), KS_MEMORY_SHORT);
+    assert_int_equal(ks_memory_judge(750, 1000, KS_MEMORY_SHORT), KS_MEMORY_SHORT);
+    assert_int_equal(ks_memory_judge(749, 1000, KS_MEMORY_SHORT), KS_MEMORY_FINE);
 }
 
 static void tortured(void *ctx)
