@@ -285,6 +285,11 @@ const struct ks_kube_options *ks_kube_options_of(struct ks_kube *kube)
     return &kube->options;
 }
 
+uint32_t ks_kube_closures(const struct ks_kube *kube)
+{
+    return ks_gate_closures(&kube->gate);
+}
+
 struct ks_mapper *ks_kube_mapper(struct ks_kube *kube)
 {
     return kube->mapper;

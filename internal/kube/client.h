@@ -59,6 +59,9 @@ const struct ks_log *ks_kube_log(struct ks_kube *kube);
 const struct ks_kube_config *ks_kube_config_of(struct ks_kube *kube);
 const struct ks_kube_options *ks_kube_options_of(struct ks_kube *kube);
 struct ks_mapper *ks_kube_mapper(struct ks_kube *kube);
+/* How often the endpoint could not be reached so far: what waited meanwhile may be answered by
+ * another server than what went before. */
+uint32_t ks_kube_closures(const struct ks_kube *kube);
 /* The slot of what this client's reflectors share (kube/fleet.h): NULL at first, filled by the
  * first reflector; ks_kube_free calls ks_fleet_free on it, before it frees the rest. */
 struct ks_fleet;

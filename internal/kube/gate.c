@@ -88,6 +88,11 @@ bool ks_gate_is_outage(const struct ks_gate *gate)
     return gate->probes_failed > 0;
 }
 
+uint32_t ks_gate_closures(const struct ks_gate *gate)
+{
+    return gate->closures;
+}
+
 static struct ks_gate_lane *lane_of(struct ks_gate *gate, ks_kube_pace pace)
 {
     if (pace == KS_KUBE_PACE_DEFAULT)
@@ -164,6 +169,7 @@ void ks_gate_succeeded(struct ks_gate *gate)
 void ks_gate_failed(struct ks_gate *gate, ks_gate_failure what)
 {
     if (what == KS_GATE_REQUEST_FAILED && gate->state == KS_GATE_OPEN) {
+        gate->closures++;
         gate_set_state(gate, KS_GATE_CLOSED);
         ks_timer_start(&gate->timer, 0);
     } else if (what == KS_GATE_PROBE_FAILED && gate->state == KS_GATE_PROBING) {

@@ -54,6 +54,7 @@ struct ks_gate {
     void *ctx;
     ks_gate_state state;
     struct ks_backoff backoff;
+    uint32_t closures;      /* so far */
     uint32_t probes_failed; /* in a row: 0 means that this is no outage (yet) */
     struct ks_timer timer;  /* CLOSED: the next probe; OPEN: the next token */
     struct ks_gate_lane single;
@@ -69,6 +70,8 @@ void ks_gate_fini(struct ks_gate *gate);
 ks_gate_state ks_gate_state_of(const struct ks_gate *gate);
 /* Whether the endpoint is known to be away: a probe has failed. */
 bool ks_gate_is_outage(const struct ks_gate *gate);
+/* How often it was closed: what was answered before the last time may have been another server. */
+uint32_t ks_gate_closures(const struct ks_gate *gate);
 /* Whether a request of that pace (SINGLE, COLLECTION; DEFAULT is not paced) may go out now. True
  * takes its place, which ks_gate_leave gives back. False: on_change will come. */
 bool ks_gate_enter(struct ks_gate *gate, ks_kube_pace pace);

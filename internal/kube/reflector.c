@@ -386,6 +386,7 @@ void ks_reflector_follow(struct ks_reflector *r, struct ks_plan plan,
         settle_backoff(r);
     end_work(r);
     r->ended_at_ms = ks_loop_now_ms(r->loop);
+    r->closures = ks_kube_closures(r->kube);
     if (plan.pause != KS_PAUSE_NONE) {
         ks_reflector_set_state(r, KS_REFLECTOR_WAITING);
         r->next = plan.next;

@@ -42,6 +42,7 @@
  *                  │               │ too large: LISTING | STREAMING
  *                  └── failed ─────┴── 404 from any ──► LOCATING ──► WAITING | LISTING | STREAMING
  *
+ *   WATCHING ── a single object whose request waited for the endpoint ──► LISTING
  *   any ── ks_reflector_free ──► CLOSED
  *
  * What can be said of the collection (ks_source_state) is a machine of its own, told by
@@ -55,7 +56,7 @@
     X(LISTING, "listing", TO(LISTING) | TO(WATCHING) | TO(WAITING) | TO(LOCATING))                 \
     X(STREAMING, "streaming",                                                                      \
       TO(STREAMING) | TO(WATCHING) | TO(LISTING) | TO(WAITING) | TO(LOCATING))                     \
-    X(WATCHING, "watching", TO(PROBING) | TO(WAITING) | TO(LOCATING))                              \
+    X(WATCHING, "watching", TO(PROBING) | TO(LISTING) | TO(WAITING) | TO(LOCATING))                \
     X(PROBING, "probing", TO(WATCHING) | TO(LISTING) | TO(STREAMING) | TO(WAITING) | TO(LOCATING)) \
     X(LOCATING, "locating", TO(WAITING) | TO(LISTING) | TO(STREAMING))                             \
     X(CLOSED, "closed", 0)
@@ -89,6 +90,7 @@ struct ks_reflector {
     struct ks_buf rv_last;
 
     int64_t probed_at_ms;
+    uint32_t closures; /* of the endpoint, when something last ended in order */
     int64_t probe_begun_ms;
     int64_t ended_at_ms;    /* what it did last; a connection may have been lost then */
     struct ks_list probing; /* PROBING: in the fleet's list */

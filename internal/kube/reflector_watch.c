@@ -108,9 +108,15 @@ static void tell_fresh(struct ks_reflector *r)
 static void watch_on_head(struct ks_reflector *r)
 {
     struct ks_plan probe = {.next = KS_NEXT_WATCH, .pause = KS_PAUSE_NONE};
+    struct ks_plan list = {.next = KS_NEXT_SYNC, .pause = KS_PAUSE_NONE};
 
-    /* The request may have waited for the endpoint for long. */
-    if (ks_reflector_probe_is_due(r) && !r->policy.must_probe)
+    /* The request may have waited while the endpoint was away, and who answers may be another
+     * server. */
+    if (ks_kube_closures(r->kube) != r->closures)
+        ks_policy_severed(&r->policy);
+    if (r->policy.is_single && r->policy.was_severed)
+        ks_reflector_follow(r, list, NULL);
+    else if (ks_reflector_probe_is_due(r) && !r->policy.must_probe)
         ks_reflector_follow(r, probe, NULL);
     else if (r->policy.is_doubted)
         ks_timer_start(&r->timer, KS_WATCH_SHORT_MS);

@@ -34,6 +34,11 @@ const struct ks_log *ks_kube_log(struct ks_kube *kube)
     return NULL;
 }
 
+uint32_t ks_kube_closures(const struct ks_kube *kube)
+{
+    return ((const struct fake_kube *)(const void *)kube)->closures;
+}
+
 const struct ks_kube_config *ks_kube_config_of(struct ks_kube *kube)
 {
     static const struct ks_kube_config config = {.server = (char *)(uintptr_t) "https://api"};

@@ -40,6 +40,7 @@ struct fake_kube {
     unsigned count;
     unsigned cancels;
     unsigned invalidations;
+    unsigned closures; /* of the endpoint */
     unsigned resolves;
     struct ks_resource *resource; /* deployments.v1.apps */
 

@@ -857,6 +857,38 @@ static void no_failing_allocation_breaks_it(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
 #define BARE(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup_bare, fixture_teardown)
 
+/* It was sent again by the client, or waited, while the endpoint was away; nothing has failed. */
+static void a_watch_that_may_be_answered_by_another_server_is_probed(void **state)
+{
+    struct fixture *fx = *state;
+
+    fixture_sync(fx);
+    fake_advance(&fx->f, 31000);
+    fake_end(&fx->f);
+    (void)fake_await_request(&fx->f, 2000);
+    fx->f.closures++;
+    fake_head(&fx->f);
+    pass_probe(fx);
+    fake_head(&fx->f);
+    assert_true(fake_asks(&fx->f, "resourceVersion=10"));
+    fixture_expect(fx, "");
+}
+
+static void an_object_whose_watch_waited_is_listed_again(void **state)
+{
+    struct fixture *fx = *state;
+
+    fake_answer(&fx->f, LIST("10", "", OBJECT("web", "5")));
+    assert_true(fake_asks(&fx->f, "watch=true") || fake_asks(&fx->f, "watch=1"));
+    fx->f.closures++;
+    fake_head(&fx->f);
+    assert_false(fake_asks(&fx->f, "watch="));
+    fake_answer(&fx->f, LIST("17", "", OBJECT("web", "5")));
+    assert_true(fake_asks(&fx->f, "resourceVersion=17"));
+    fake_head(&fx->f);
+    fixture_expect(fx, "begin +web@5 end begin +web@5 end fresh ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -885,6 +917,9 @@ int main(void)
         TEST(a_probe_that_fails_is_repeated),
         BARE(a_selector_that_alone_is_permitted_is_synced),
         TEST(a_watch_that_waited_for_the_endpoint_is_probed),
+        TEST(a_watch_that_may_be_answered_by_another_server_is_probed),
+        cmocka_unit_test_setup_teardown(an_object_whose_watch_waited_is_listed_again,
+                                        fixture_setup_named, fixture_teardown),
         TEST(a_probe_is_due_every_half_hour),
         TEST(a_refusal_is_confirmed_before_it_is_told),
         TEST(a_refusal_before_the_first_sync_is_told_at_once),
