@@ -8,12 +8,13 @@
  *      └── nobody needs it for KS_BROOD_LINGER_MS
  *
  * Nothing is asked of the API server but by these informers, so a child's event costs no request,
- * nor does an Event. Nobody waits for the Events.
+ * nor does an Event. Only a first Synced waits for the Events.
  *
  * Invariants:
  *   1. a brood has users, or lingers, or is closed;
  *   2. a nursery exists while it has a parent, an inquiry, or a brood that is not closed;
- *   3. a parent waits for its children at most first_answer_ms.
+ *   3. a parent waits for its children at most first_answer_ms, and nobody longer for Events than
+ * EVENTS_PATIENCE_MS: they are a detail.
  *
  * Thread: the loop's.  It does not: understand children (child.c), parents (parent.c) or Events
  * (docket.c).
@@ -28,6 +29,7 @@
 #include "kube/client.h"
 
 #define ASK_AGAIN_MS 30000
+#define EVENTS_PATIENCE_MS 2000
 
 static const struct {
     struct ks_status_kind kind;
@@ -109,6 +111,7 @@ static void nursery_free(struct ks_nursery *n)
     for (size_t i = 0; i < KS_BROOD_KINDS; i++) /* Events last: the others let go of them */
         brood_close(&n->broods[i]);
     ks_timer_stop(&n->patience);
+    ks_timer_stop(&n->events_patience);
     ks_map_foreach(n->families, free_family, NULL);
     n->families = ks_map_free(n->families);
     n->dockets = ks_map_free(n->dockets);
@@ -139,14 +142,16 @@ static bool blind(struct ks_brood *b, const struct ks_error *err)
                    KS_STR_ARGS(ks_str_cut_utf8(ks_str_from(err->msg), KS_BLIND_TEXT_MAX - 1)));
     ks_log(ks_kube_log(b->nursery->session->kube), KS_LOG_INFO, "children or events cannot be read",
            KS_F_STR("kind", kind_table[b->kind].kind.kind.ptr), KS_F_STR("error", err->msg));
-    return b->kind == KS_CHILD_EVENT || ks_parents_reconsider(b->nursery);
+    return b->kind == KS_CHILD_EVENT ? ks_parents_settle(b->nursery->session)
+                                     : ks_parents_reconsider(b->nursery);
 }
 
 static bool known(struct ks_brood *b)
 {
     b->state = KS_BROOD_KNOWN;
-    return b->kind == KS_CHILD_EVENT ? ks_dockets_tell(b->nursery)
-                                     : ks_parents_reconsider(b->nursery);
+    if (b->kind == KS_CHILD_EVENT)
+        return ks_dockets_tell(b->nursery) && ks_parents_settle(b->nursery->session);
+    return ks_parents_reconsider(b->nursery);
 }
 
 static void on_upsert(void *ctx, struct ks_record *record, struct ks_json_value object)
@@ -336,7 +341,10 @@ bool ks_brood_use(struct ks_brood *b)
     if (is_open(b))
         return b->informer || b->resolve || brood_ask(b);
     b->state = KS_BROOD_OPENING;
-    if (b->kind != KS_CHILD_EVENT) {
+    if (b->kind == KS_CHILD_EVENT) {
+        n->are_events_late = false;
+        ks_timer_start(&n->events_patience, EVENTS_PATIENCE_MS);
+    } else {
         n->is_late = false;
         ks_timer_start(&n->patience, n->session->first_answer_ms);
     }
@@ -368,6 +376,19 @@ static void on_patience(struct ks_timer *timer)
     ks_session_enter(s);
     n->is_late = true;
     goes_on = ks_parents_reconsider(n);
+    (void)goes_on; /* nothing follows */
+    ks_session_leave(s);
+}
+
+static void on_events_patience(struct ks_timer *timer)
+{
+    struct ks_nursery *n = KS_CONTAINER_OF(timer, struct ks_nursery, events_patience);
+    struct ks_session *s = n->session;
+    bool goes_on;
+
+    ks_session_enter(s);
+    n->are_events_late = true;
+    goes_on = ks_parents_settle(s);
     (void)goes_on; /* nothing follows */
     ks_session_leave(s);
 }
@@ -408,6 +429,7 @@ static struct ks_nursery *nursery_new(struct ks_session *s, struct ks_str ns)
     ks_list_init(&n->noted);
     ks_list_init(&n->inquiries);
     ks_timer_init(&n->patience, s->loop, on_patience);
+    ks_timer_init(&n->events_patience, s->loop, on_events_patience);
     for (size_t i = 0; i < KS_BROOD_KINDS; i++) {
         n->broods[i].nursery = n;
         n->broods[i].kind = (ks_child_kind)i;

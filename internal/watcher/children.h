@@ -145,6 +145,8 @@ struct ks_nursery {
     struct ks_brood broods[KS_BROOD_KINDS];
     struct ks_timer patience; /* then its parents are answered without their children */
     bool is_late;
+    struct ks_timer events_patience; /* then it is Synced without the Events */
+    bool are_events_late;
     size_t ns_len;
     char ns[];
 };
@@ -212,7 +214,9 @@ KS_MUST_USE bool ks_parent_reconsider(struct ks_parent *p);
 KS_MUST_USE bool ks_parents_reconsider(struct ks_nursery *n);
 /* Whether a first answer of these targets waits for children. */
 bool ks_parents_hold(const struct ks_session *s, ks_target_bits bits);
-/* Targets that waited for children only, and do no more, are settled. */
+/* The same, or for the first list of Events. */
+bool ks_parents_hold_sync(const struct ks_session *s, ks_target_bits bits);
+/* Targets that waited for either only, and do no more, are settled. */
 KS_MUST_USE bool ks_parents_settle(struct ks_session *s);
 /* The targets that were told of it. */
 ks_target_bits ks_parent_targets(const struct ks_parent *p);
@@ -308,5 +312,7 @@ void ks_event_release(struct ks_record *record);
 /* inquiry.c: whether Events would explain it. */
 bool ks_status_is_inquired(ks_status status);
 KS_MUST_USE bool ks_inquiry_tell(const struct ks_inquiry *q);
+/* Targets of objects whose Events are being listed for the first time. */
+ks_target_bits ks_inquiries_open(const struct ks_session *s);
 
 #endif

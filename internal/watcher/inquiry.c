@@ -15,6 +15,8 @@
  */
 #include "watcher/children.h"
 
+#include <assert.h>
+
 #include "base/alloc.h"
 
 #define UID_BYTES_MAX 128
@@ -114,6 +116,7 @@ bool ks_inquiry_see(struct ks_session *s, struct ks_object *o, struct ks_shown *
     }
     if (!o->inquiry && !begin(s, o))
         return false;
+    assert(o->inquiry);
     if (!ks_str_eq(o->inquiry->docket->uid, uid) && !file(o->inquiry, o->inquiry->docket->nursery))
         return ks_session_fail_nomem(s);
     if (!keep(o->inquiry, now))
@@ -121,6 +124,33 @@ bool ks_inquiry_see(struct ks_session *s, struct ks_object *o, struct ks_shown *
     *now = *o->inquiry->base;
     ks_docket_explain(o->inquiry->docket, now);
     return true;
+}
+
+static ks_target_bits inquired_in(const struct ks_nursery *n)
+{
+    ks_target_bits bits = 0;
+
+    KS_LIST_FOREACH(link, &n->inquiries)
+    {
+        bits |= ks_object_targets(KS_CONTAINER_OF(link, struct ks_inquiry, in_nursery)->object);
+    }
+    return bits;
+}
+
+/* They come at once, or cannot be read: who asks once is not to miss them. */
+ks_target_bits ks_inquiries_open(const struct ks_session *s)
+{
+    ks_target_bits bits = 0;
+
+    KS_LIST_FOREACH(link, &s->nurseries)
+    {
+        const struct ks_nursery *n = KS_CONTAINER_OF(link, struct ks_nursery, link);
+
+        if (n->broods[KS_CHILD_EVENT].state == KS_BROOD_OPENING && !n->are_events_late &&
+            !n->is_late)
+            bits |= inquired_in(n);
+    }
+    return bits;
 }
 
 bool ks_inquiry_tell(const struct ks_inquiry *q)

@@ -541,6 +541,11 @@ bool ks_parents_hold(const struct ks_session *s, ks_target_bits bits)
     return (waiting_targets(s) & bits) != 0;
 }
 
+bool ks_parents_hold_sync(const struct ks_session *s, ks_target_bits bits)
+{
+    return ((waiting_targets(s) | ks_inquiries_open(s)) & bits) != 0;
+}
+
 bool ks_parents_settle(struct ks_session *s)
 {
     ks_target_bits awaiting = 0;
@@ -550,7 +555,7 @@ bool ks_parents_settle(struct ks_session *s)
             awaiting |= ks_pursuit_bit(&s->pursuits[i]);
     }
     if (awaiting) /* seldom: and the parents are looked through then */
-        awaiting &= ~waiting_targets(s);
+        awaiting &= ~(waiting_targets(s) | ks_inquiries_open(s));
     for (size_t i = 0; i < s->pursuit_count; i++) {
         struct ks_pursuit *p = &s->pursuits[i];
 

@@ -403,7 +403,7 @@ static bool synced(struct ks_watch *w)
         !tell_all(w, KS_TARGET_SYNCED, NULL))
         return false;
     while ((p = next_of(s, &bits)) != NULL) {
-        p->awaits_children = ks_parents_hold(s, ks_pursuit_bit(p));
+        p->awaits_children = ks_parents_hold_sync(s, ks_pursuit_bit(p));
         if (!p->awaits_children && !ks_session_settle(s, p))
             return false;
     }

@@ -575,6 +575,7 @@ static void causes_are_sought_in_the_pods(void **state)
 
     (void)state;
     begin(&f, KS_PROFILE_KSTATUS);
+    fake_serve("", "v1", "Event", "events", true);
     f.config.include_causes = true;
     fixture_open(&f, &deployment_target, 1);
     fake_put(fake_find(DEPLOYMENT), deployment("d1", 1));
@@ -583,6 +584,8 @@ static void causes_are_sought_in_the_pods(void **state)
     fake_synced(fake_find("pods@demo"));
     fake_put(fake_find("replicasets@demo"), replica_set("web-b", "r2", 2));
     fake_synced(fake_find("replicasets@demo"));
+    fixture_run(&f);
+    fake_synced(fake_find("events@demo??type=Warning"));
     fixture_expect(&f, "1 LISTING\n1 SYNCED\nDeployment demo/web d1 InProgress LessAvailable [1]\n"
                        "SYNCED InProgress 1\n");
     own = f.last.cause_count;

@@ -121,6 +121,34 @@ static void an_event_explains_its_object(void **state)
     fixture_fini(&f);
 }
 
+static void who_asks_once_does_not_miss_them(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    (void)open_pod(&f, pod("a", "u1", 1, "Pending"));
+    fixture_expect(&f, "1 LISTING\nPod demo/a u1 InProgress PodPending [1]\n1 SYNCED\n");
+    fake_put(fake_find(EVENTS), event("e1", "Pod", "a", "u1", UNHEALTHY(RECENT)));
+    fake_synced(fake_find(EVENTS));
+    fixture_expect(&f, "Pod demo/a u1 InProgress<-InProgress PodPending [1]\n"
+                       "SYNCED InProgress 1\n");
+    assert_non_null(strstr(f.last_causes, "READINESS_PROBE_FAILED Pod/a"));
+    fixture_fini(&f);
+}
+
+static void nobody_waits_long_for_them(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    (void)open_pod(&f, pod("a", "u1", 1, "Pending"));
+    fixture_wait(&f, 1900);
+    fixture_expect(&f, "1 LISTING\nPod demo/a u1 InProgress PodPending [1]\n1 SYNCED\n");
+    fixture_wait(&f, 200);
+    fixture_expect(&f, "SYNCED InProgress 1\n");
+    fixture_fini(&f);
+}
+
 static void only_recent_events_about_this_life_count(void **state)
 {
     struct fixture f;
@@ -212,8 +240,8 @@ static void without_permission_only_the_detail_is_lost(void **state)
     (void)open_pod(&f, pod("a", "u1", 1, "Pending"));
     fixture_skip(&f);
     fake_state(fake_find(EVENTS), KS_SOURCE_DENIED, KS_RC_DENIED, "no rights");
-    fixture_expect(&f, "");
-    fake_synced(fake_find(EVENTS)); /* it heals */
+    fixture_expect(&f, "SYNCED InProgress 1\n"); /* it has waited for them */
+    fake_synced(fake_find(EVENTS));              /* it heals */
     fake_put(fake_find(EVENTS), event("e1", "Pod", "a", "u1", UNHEALTHY(RECENT)));
     fixture_skip(&f);
     assert_non_null(strstr(f.last_causes, "READINESS_PROBE_FAILED"));
@@ -367,6 +395,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_explains_its_object),
+        cmocka_unit_test(who_asks_once_does_not_miss_them),
+        cmocka_unit_test(nobody_waits_long_for_them),
         cmocka_unit_test(only_recent_events_about_this_life_count),
         cmocka_unit_test(the_two_newest_events_are_kept),
         cmocka_unit_test(nothing_is_opened_for_what_is_current_or_not_asked),
