@@ -7,7 +7,8 @@ import unittest
 import grpc
 
 from stream import Watch, object_target, pb, pb_grpc, selector_target, status_name
-from harness import SLOW, Bench, Kstatusd, Kubesim, config_map, create, delete, deployment, patch_status, pod, pod_status
+from harness import SLOW, Bench, Kstatusd, Kubesim, config_map, crd, create, delete, deployment, patch_status, pod, \
+    pod_status
 
 LIMIT_S = 20 * SLOW
 CURRENT, NOT_FOUND, TERMINAL = (pb.Until.GOAL_ALL_CURRENT, pb.Until.GOAL_ALL_NOT_FOUND, pb.Until.GOAL_ALL_TERMINAL)
@@ -153,6 +154,34 @@ class Until(Bench):
         watch = self.watch(selector_target(1, "po", "default", fields="spec.nonsense=1"), until=until(CURRENT))
         self.assertEqual(watch.wait_outcome(LIMIT_S), "FAILED")
         self.assertEqual([status_name(s) for s in watch.outcome.blocking], ["UNKNOWN"])
+
+    def test_a_job_that_had_ended_may_be_deleted(self):
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "ends", "namespace": "default"},
+               "spec": {"completions": 1, "ttlSecondsAfterFinished": 0},
+               "status": {"startTime": "2026-01-01T00:00:00Z", "succeeded": 1,
+                          "conditions": [{"type": "Complete", "status": "True"}]}}
+        self.sim.apply(*create(job, unready("slower")))
+        watch = self.watch(object_target(1, "job", "ends", "default"), object_target(2, "po", "slower", "default"),
+                           until=until(CURRENT), options=pb.WatchOptions(profile="strict"))
+        watch.wait_synced(LIMIT_S)
+        self.sim.apply(delete(job))
+        watch.wait_status("ends", "NOT_FOUND", LIMIT_S)
+        self.assertFalse(watch.outcome)
+        self.sim.apply(patch_status(pod("slower"), pod_status(True)))
+        self.assertEqual(watch.wait_outcome(LIMIT_S), "REACHED")
+        self.assertEqual(watch.outcome.counts.not_found, 1)
+
+    def test_a_kind_that_goes_takes_its_objects_with_it(self):
+        definition = crd("gears", "until.example.dev", False)
+        gear = {"apiVersion": "until.example.dev/v1", "kind": "Gear", "metadata": {"name": "one", "namespace": "default"}}
+        self.sim.apply(*create(definition))
+        self.sim.apply(*create(gear))
+        watch = self.watch(object_target(1, "gears", "one", "default"), until=until(NOT_FOUND))
+        watch.wait_status("one", "CURRENT", LIMIT_S)
+        watch.wait_target(1, "STATE_SYNCED", LIMIT_S)
+        self.assertFalse(watch.outcome)
+        self.sim.apply({"op": "delete", "object": {**definition, "metadata": {"name": definition["metadata"]["name"]}}})
+        self.assertEqual(watch.wait_outcome(LIMIT_S), "REACHED")
 
     def test_causes_come_with_what_is_in_the_way(self):
         broken = pod("pulls", ready=False)
