@@ -594,6 +594,7 @@ class Trouble(unittest.TestCase):
             wait_for("a line in the log", lambda: "no file descriptor left" in server.log())
             for one in crowd:
                 one.close()
+            wait_for("room for a client", lambda: server.fds() <= limit - 8)
             again = Watch(server, object_target(1, "cm", "one", "default"))
             again.wait_synced(LIMIT_S)
             for each in (watch, again):
