@@ -9,6 +9,7 @@ import itertools
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,8 +32,28 @@ def cpu_seconds(program):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Measured(harness.Kstatusd):
+    """Knows what it has allocated (live.c), beside what is resident."""
+
+    def __init__(self, sim):
+        self.live = tempfile.NamedTemporaryFile("r")
+        super().__init__(sim.kubeconfig, environment={"LD_PRELOAD": str(harness.BIN / "libbench_live.so"),
+                                                      "KS_LIVE_FILE": self.live.name})
+
+    def memory(self):
+        """(resident, allocated) bytes, when nothing changes any more."""
+        time.sleep(0.5)
+        self.live.seek(0)
+        return self.rss_bytes(), int(self.live.read())
+
+
+def say_memory(before, after, count):
+    resident, allocated = ((new - old) / count for old, new in zip(before, after))
+    return f"{resident:.0f} B resident, {allocated:.0f} B allocated"
+
+
 def row(what, value):
-    print(f"{what:<58} {value}", flush=True)
+    print(f"{what:<62} {value}", flush=True)
 
 
 def pods(count):
@@ -53,7 +74,7 @@ def apply_all(sim, operations, batch=1000):
 
 def measure_start(sim):
     began = time.monotonic()
-    server = harness.Kstatusd(sim.kubeconfig)
+    server = Measured(sim)
     row("kstatusd: exec to the ready line", f"{1000 * (time.monotonic() - began):.0f} ms")
     return server
 
@@ -69,11 +90,11 @@ def open_idle_call(channel, number):
 
 def measure_idle_calls(server, connections):
     """Of a client's connection and of a call: gRPC keeps more for the former."""
-    before = server.rss_bytes()
+    before = server.memory()
     channels = [server.channel() for _ in range(connections)]
     calls = [open_idle_call(channel, number) for number, channel in zip(range(IDLE_CALLS), itertools.cycle(channels))]
-    row(f"memory of an idle call (one object, {IDLE_CALLS} calls on {connections} connections)",
-        f"{(server.rss_bytes() - before) / IDLE_CALLS / 1024:.1f} KiB")
+    row(f"an idle call (one object, {IDLE_CALLS} calls on {connections} connections)",
+        say_memory(before, server.memory(), IDLE_CALLS))
     for call in calls:
         call.cancel()
     for channel in channels:
@@ -82,11 +103,11 @@ def measure_idle_calls(server, connections):
 
 def measure_snapshot(sim, server):
     apply_all(sim, pods(PODS))
-    before, cpu, began = server.rss_bytes(), cpu_seconds(server), time.monotonic()
+    before, cpu, began = server.memory(), cpu_seconds(server), time.monotonic()
     watch = stream.Watch(server, stream.selector_target(1, "pods", "bench"))
     watch.wait_synced(LIMIT_S)
     row(f"snapshot of {PODS} Pods", f"{time.monotonic() - began:.2f} s, {cpu_seconds(server) - cpu:.2f} CPU-s")
-    row("memory of a watched Pod at rest", f"{(server.rss_bytes() - before) / PODS:.0f} B")
+    row("a watched Pod at rest", say_memory(before, server.memory(), PODS))
     return watch
 
 
@@ -140,11 +161,11 @@ def apply_family(sim, server):
 
 def measure_children(server):
     """What a session keeps of Pods that it watches only since they may change what is said of their owner."""
-    before, cpu = server.rss_bytes(), cpu_seconds(server)
+    before, cpu = server.memory(), cpu_seconds(server)
     watch = stream.Watch(server, stream.object_target(1, "sts", "web", "family"))
     watch.wait_synced(LIMIT_S)
     row(f"a StatefulSet of {PODS} Pods, with causes", f"{cpu_seconds(server) - cpu:.2f} CPU-s")
-    row("memory of a Pod that is another object's child", f"{(server.rss_bytes() - before) / PODS:.0f} B")
+    row("a Pod at rest that is a watched object's child", say_memory(before, server.memory(), PODS))
     watch.close()
 
 
@@ -153,15 +174,15 @@ def main():
         with measure_start(sim) as server:
             row("kstatusd: resident when idle", f"{server.rss_bytes() / 2**20:.1f} MiB")
             measure_idle_calls(server, IDLE_CALLS)
-        with harness.Kstatusd(sim.kubeconfig) as server:
+        with Measured(sim) as server:
             measure_idle_calls(server, IDLE_CONNECTIONS)
-        with harness.Kstatusd(sim.kubeconfig) as server:  # a fresh one each time: freed memory would be used again
+        with Measured(sim) as server:  # a fresh one each time: freed memory would be used again
             watch = measure_snapshot(sim, server)
             measure_updates(sim, server, watch)
             measure_trickle(sim, server, watch)
             watch.close()
             apply_family(sim, server)
-        with harness.Kstatusd(sim.kubeconfig) as server:
+        with Measured(sim) as server:
             measure_children(server)
 
 
