@@ -6,7 +6,8 @@
  * stands behind its block down, so that there are no holes and nothing to collect.
  *
  * Invariants:
- *   1. items are sorted by code, then by source, container and message, and no two are the same;
+ *   1. items are sorted by whether they are past, then by code, source, container and message, and
+ * no two are the same;
  *   2. blocks cover text[0, text_len) without holes; a cause's group begins its block, its message
  * ends it;
  *   3. what tells less never costs anything that tells more its place or its text.
@@ -20,6 +21,8 @@
 #include "base/alloc.h"
 
 #define NAME_MAX_BYTES 253
+/* So long before its end, at most, a container is seen to fail. */
+#define END_LEAD_MS 300000
 /* Five names and a message. */
 #define BLOCK_MAX (5 * NAME_MAX_BYTES + KS_CAUSE_MESSAGE_MAX)
 
@@ -142,6 +145,8 @@ static int cmp_cause(const struct ks_cause *a, const struct ks_cause *b)
         {a->container, b->container},     {a->message, b->message},
     };
 
+    if (a->is_past != b->is_past)
+        return a->is_past ? 1 : -1;
     if (a->code != b->code)
         return a->code < b->code ? -1 : 1;
     for (size_t i = 0; i < KS_ARRAY_LEN(pairs); i++) {
@@ -195,6 +200,8 @@ static void fold(struct ks_cause *into, const struct ks_cause *other)
     sum.first_seen_ms = earlier(into->first_seen_ms, other->first_seen_ms);
     sum.last_seen_ms =
         into->last_seen_ms > other->last_seen_ms ? into->last_seen_ms : other->last_seen_ms;
+    sum.is_event = into->is_event && other->is_event;
+    sum.is_past = into->is_past && other->is_past;
     *into = sum;
 }
 
@@ -283,6 +290,54 @@ void ks_causes_merge(struct ks_causes *into, const struct ks_cause *items, size_
 {
     for (size_t i = 0; i < count; i++)
         ks_causes_add(into, &items[i]);
+}
+
+/* Whether the container, or all that the Event is about, shows the cause. */
+static bool is_about(const struct ks_cause *shown, const struct ks_cause *event)
+{
+    return !shown->is_event && ks_str_eq(shown->source.kind, event->source.kind) &&
+           ks_str_eq(shown->source.group, event->source.group) &&
+           ks_str_eq(shown->source.ns, event->source.ns) &&
+           (!shown->container.len || !event->container.len ||
+            ks_str_eq(shown->container, event->container));
+}
+
+/* What ends a container is seen before that. */
+static int64_t lead_ms(ks_cause_code code)
+{
+    switch ((int)code) {
+    case KS_CAUSE_OUT_OF_MEMORY:
+    case KS_CAUSE_LIVENESS_PROBE_FAILED:
+    case KS_CAUSE_STARTUP_PROBE_FAILED:
+    case KS_CAUSE_HOOK_FAILED:
+        return END_LEAD_MS;
+    default:
+        return 0;
+    }
+}
+
+static bool is_past(const struct ks_causes *shown, const struct ks_cause *event)
+{
+    int64_t since_ms = 0;
+
+    for (size_t i = 0; i < shown->count; i++) {
+        const struct ks_cause *c = &shown->items[i];
+        int64_t at_ms = c->last_seen_ms ? c->last_seen_ms : c->first_seen_ms;
+
+        if (at_ms > since_ms && is_about(c, event))
+            since_ms = at_ms;
+    }
+    return event->last_seen_ms && event->last_seen_ms + lead_ms(event->code) < since_ms;
+}
+
+void ks_causes_merge_events(struct ks_causes *into, const struct ks_cause *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ks_cause event = items[i];
+
+        event.is_past = is_past(into, &event);
+        ks_causes_add(into, &event);
+    }
 }
 
 bool ks_causes_equal(const struct ks_cause *a, size_t a_count, const struct ks_cause *b,

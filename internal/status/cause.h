@@ -62,9 +62,12 @@ struct ks_cause {
     uint32_t count;        /* how often it was seen: Events, or objects with the same; at least 1 */
     int64_t first_seen_ms; /* wall time; 0: unknown */
     int64_t last_seen_ms;  /* wall time; 0: unknown */
+    bool is_event;         /* nothing but Events show it */
+    bool is_past;          /* ... and what they are about has got on since: told last */
 };
 
-/* Sorted, most telling first. Do not copy by assignment: the views point into it. About 10 KiB. */
+/* Sorted, most telling first, what is past last. Do not copy by assignment: the views point into
+ * it. About 10 KiB. */
 struct ks_causes {
     struct ks_cause items[KS_CAUSES_MAX];
     size_t count;
@@ -85,6 +88,9 @@ void ks_causes_init(struct ks_causes *c);
 void ks_causes_add(struct ks_causes *c, const struct ks_cause *cause);
 /* Adds each: what the children's causes are to their owner. */
 void ks_causes_merge(struct ks_causes *into, const struct ks_cause *items, size_t count);
+/* The same for what Events say, behind what the objects show themselves: what was seen last before
+ * they came to be as they are is past. */
+void ks_causes_merge_events(struct ks_causes *into, const struct ks_cause *items, size_t count);
 
 /* Whether a client would be told nothing new: count and times do not matter. */
 bool ks_causes_equal(const struct ks_cause *a, size_t a_count, const struct ks_cause *b,

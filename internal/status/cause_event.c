@@ -203,6 +203,7 @@ ks_rc ks_causes_read_event(struct ks_json_value event, struct ks_causes *out)
         .count = read_count(event),
         .first_seen_ms = first_time(event, first),
         .last_seen_ms = first_time(event, last),
+        .is_event = true,
     };
     bool is_init;
 

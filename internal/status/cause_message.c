@@ -258,11 +258,9 @@ void ks_cause_tell_scheduling(struct ks_cause_reader *r, const struct ks_cause *
         ks_cause_tell(r, &cause);
         return;
     }
-    /* What would not help to make room is no cause of its own. */
-    message.len = find_text(message, " preemption:");
     colon += strlen("nodes are available");
-    if (colon > message.len)
-        colon = message.len;
+    /* One sentence. Behind it stands what was tried to make room. */
+    message.len = colon + find_text(ks_str_sub(message, colon, message.len), ". ");
     for (size_t i = 0; i < KS_ARRAY_LEN(codes); i++)
         tell_parts(r, like, codes[i], ks_str_sub(message, 0, colon),
                    ks_str_sub(message, colon + 2, message.len));

@@ -311,6 +311,8 @@ void ks_event_release(struct ks_record *record);
 
 /* inquiry.c: whether Events would explain it. */
 bool ks_status_is_inquired(ks_status status);
+/* Its Events are tied by its name. */
+bool ks_object_is_node(struct ks_str group, struct ks_str kind);
 KS_MUST_USE bool ks_inquiry_tell(const struct ks_inquiry *q);
 /* Targets of objects whose Events are being listed for the first time. */
 ks_target_bits ks_inquiries_open(const struct ks_session *s);

@@ -22,7 +22,7 @@
 
 #include "base/alloc.h"
 
-#define UID_BYTES_MAX 128
+#define UID_BYTES_MAX 253 /* or a name */
 /* Before this, an Event says how things were. */
 #define NOTE_AGE_MAX_MS 3600000
 
@@ -246,7 +246,11 @@ static ks_rc note_event(struct ks_nursery *n, struct ks_record *record, struct k
     struct ks_str uid;
     int64_t seen_ms;
 
-    if (!ks_cause_event_regards(event, &regarded, &uid) || uid.len == 0 || uid.len > UID_BYTES_MAX)
+    if (!ks_cause_event_regards(event, &regarded, &uid))
+        return KS_RC_OK;
+    if (ks_object_is_node(regarded.group, regarded.kind))
+        uid = regarded.name;
+    if (uid.len == 0 || uid.len > UID_BYTES_MAX)
         return KS_RC_OK;
     ks_causes_init(s->causes);
     if (ks_causes_read_event(event, s->causes))
@@ -331,7 +335,7 @@ void ks_docket_merge(const struct ks_docket *d, struct ks_causes *out)
         const struct ks_note *note = d->notes[i];
 
         if (note && note->seen_wall_ms >= since_ms)
-            ks_causes_merge(out, note->causes->items, note->causes->count);
+            ks_causes_merge_events(out, note->causes->items, note->causes->count);
     }
 }
 

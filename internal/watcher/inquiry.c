@@ -38,11 +38,24 @@ static struct ks_nursery *nursery_of(struct ks_session *s, const struct ks_objec
     return ks_nursery_get(s, ns.len ? ns : KS_LIT("default"));
 }
 
-/* Into the docket of the object's UID. */
+bool ks_object_is_node(struct ks_str group, struct ks_str kind)
+{
+    return group.len == 0 && ks_str_is(kind, "Node");
+}
+
+/* What its Events call it: its UID. A kubelet knows only the name of its Node, and gives that as
+ * the UID, so a Node is called by its name. */
+static struct ks_str called(const struct ks_object *o)
+{
+    return ks_object_is_node(o->kind->resource->group, o->kind->resource->kind) ? ks_object_name(o)
+                                                                                : ks_object_uid(o);
+}
+
+/* Into the docket of the object. */
 static bool file(struct ks_inquiry *q, struct ks_nursery *n)
 {
     struct ks_docket *before = q->docket;
-    struct ks_docket *d = ks_docket_get(n, ks_object_uid(q->object));
+    struct ks_docket *d = ks_docket_get(n, called(q->object));
 
     if (!d)
         return false;
@@ -117,7 +130,8 @@ bool ks_inquiry_see(struct ks_session *s, struct ks_object *o, struct ks_shown *
     if (!o->inquiry && !begin(s, o))
         return false;
     assert(o->inquiry);
-    if (!ks_str_eq(o->inquiry->docket->uid, uid) && !file(o->inquiry, o->inquiry->docket->nursery))
+    if (!ks_str_eq(o->inquiry->docket->uid, called(o)) &&
+        !file(o->inquiry, o->inquiry->docket->nursery))
         return ks_session_fail_nomem(s);
     if (!keep(o->inquiry, now))
         return ks_session_fail_nomem(s);

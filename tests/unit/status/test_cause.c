@@ -242,6 +242,51 @@ static void merges_upwards(void **state)
     }
 }
 
+static void add_event(ks_cause_code code, const char *container, int64_t seen_ms)
+{
+    struct ks_cause cause = make(code, "web-1", "as an Event says");
+
+    cause.container = ks_str_from(container);
+    cause.last_seen_ms = seen_ms;
+    cause.is_event = true;
+    ks_causes_merge_events(&set, &cause, 1);
+}
+
+/* The container has ended at 1,000,000: what was before is no cause of how it is now. */
+static void tells_last_what_is_past(void **state)
+{
+    struct ks_cause ended = make(KS_CAUSE_CRASH_LOOP, "web-2", "Ended with code 1");
+
+    (void)state;
+    ended.container = KS_LIT("app");
+    ended.last_seen_ms = 1000000;
+    ks_causes_add(&set, &ended);
+    add_event(KS_CAUSE_IMAGE_PULL_ERROR, "app", 999999);
+    add_event(KS_CAUSE_SECRET_MISSING, "", 999999);
+    assert_int_equal(set.items[0].code, KS_CAUSE_CRASH_LOOP);
+    assert_int_equal(set.items[1].code, KS_CAUSE_IMAGE_PULL_ERROR);
+    assert_int_equal(set.items[2].code, KS_CAUSE_SECRET_MISSING);
+    add_event(KS_CAUSE_IMAGE_NOT_FOUND, "app", 1000000);
+    add_event(KS_CAUSE_IMAGE_NAME_INVALID, "other", 1);
+    assert_int_equal(set.items[0].code, KS_CAUSE_IMAGE_NOT_FOUND);
+    assert_int_equal(set.items[1].code, KS_CAUSE_IMAGE_NAME_INVALID);
+    assert_int_equal(set.items[2].code, KS_CAUSE_CRASH_LOOP);
+}
+
+static void what_ends_a_container_is_seen_before_its_end(void **state)
+{
+    struct ks_cause runs = make(KS_CAUSE_CONTAINER_NOT_READY, "web-1", "The container runs");
+
+    (void)state;
+    runs.first_seen_ms = 1000000;
+    ks_causes_add(&set, &runs);
+    add_event(KS_CAUSE_LIVENESS_PROBE_FAILED, "", 700000);
+    assert_int_equal(set.items[0].code, KS_CAUSE_LIVENESS_PROBE_FAILED);
+    add_event(KS_CAUSE_STARTUP_PROBE_FAILED, "", 699999);
+    assert_int_equal(set.items[1].code, KS_CAUSE_CONTAINER_NOT_READY);
+    assert_int_equal(set.items[2].code, KS_CAUSE_STARTUP_PROBE_FAILED);
+}
+
 static void run_dup(void *ctx)
 {
     struct ks_cause_list *list = ks_cause_list_dup(set.items, set.count);
@@ -309,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup(cleans_text, setup),
         cmocka_unit_test_setup(compares_what_is_news, setup),
         cmocka_unit_test_setup(merges_upwards, setup),
+        cmocka_unit_test_setup(tells_last_what_is_past, setup),
+        cmocka_unit_test_setup(what_ends_a_container_is_seen_before_its_end, setup),
         cmocka_unit_test_setup(keeps_a_copy, setup),
         cmocka_unit_test(is_documented),
     };

@@ -491,6 +491,20 @@ static void makes_one_of_state_and_event(void **state)
     assert_int_equal(causes.items[0].count, 6);
 }
 
+/* The scheduler's sentence, without what it has tried to make room. */
+static void cuts_what_would_make_room(void **state)
+{
+    (void)state;
+    assert_read(&(struct row){
+        "AFFINITY_NOT_MET", "",
+        PENDING("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. no "
+                "new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is "
+                "not helpful for scheduling.")});
+    assert_true(
+        ks_str_is(causes.items[0].message,
+                  "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector"));
+}
+
 static void takes_any_type(void **state)
 {
     static const char *const members[] = {
@@ -582,6 +596,7 @@ int main(void)
         cmocka_unit_test(tells_where_and_how_often),
         cmocka_unit_test(reads_the_newer_shape_of_events),
         cmocka_unit_test(makes_one_of_state_and_event),
+        cmocka_unit_test(cuts_what_would_make_room),
         cmocka_unit_test(takes_any_type),
         cmocka_unit_test(leaves_nothing_unexplained),
         cmocka_unit_test(says_when_memory_is_short),

@@ -320,6 +320,96 @@ static void events_of_objects_without_a_namespace_are_in_default(void **state)
     fixture_fini(&f);
 }
 
+/* A kubelet gives its Node's name as the UID. */
+static void a_kubelet_names_its_node(void **state)
+{
+    struct ks_target target = target_object(1, "nodes", "", "n1");
+    struct ks_informer *events;
+    struct fixture f;
+
+    (void)state;
+    begin(&f, &target);
+    fake_put(fake_find("nodes/n1"),
+             "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\",\"uid\":"
+             "\"u1\",\"resourceVersion\":\"1\",\"deletionTimestamp\":\"2026-09-21T14:00:00Z\"}}");
+    fixture_run(&f);
+    events = fake_find("events@default??type=Warning");
+    fake_synced(events);
+    for (unsigned i = 0; i < 2; i++) {
+        char text[512];
+
+        (void)snprintf(
+            text, sizeof(text),
+            "{\"kind\":\"Event\",\"metadata\":{\"namespace\":\"default\",\"name\":\"e%u\","
+            "\"uid\":\"e%u\"},\"type\":\"Warning\",\"involvedObject\":{\"kind\":\"Node\","
+            "\"name\":\"n1\",\"uid\":\"%s\"},\"reason\":\"%s\",\"message\":\"m\","
+            "\"lastTimestamp\":\"" RECENT "\"}",
+            i, i, i ? "u1" : "n1", i ? "SystemOOM" : "InvalidDiskCapacity");
+        fake_put(events, text);
+    }
+    fixture_skip(&f);
+    assert_non_null(strstr(f.last_causes, "NODE_PRESSURE Node/n1"));
+    assert_non_null(strstr(f.last_causes, "WARNING Node/n1"));
+    fixture_fini(&f);
+}
+
+static const char pulling[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"demo\",\"name\":\"a\","
+    "\"uid\":\"u1\",\"resourceVersion\":\"9\"},\"status\":{\"phase\":\"Pending\","
+    "\"containerStatuses\":[{\"name\":\"app\",\"state\":{\"waiting\":{\"reason\":"
+    "\"ErrImagePull\",\"message\":\"x: not found\"}}}]}}";
+
+/* The container waits for its image, and an Event says the same of it. */
+static void a_state_and_its_event_are_one_cause(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    (void)open_pod(&f, pulling);
+    fake_synced(fake_find(EVENTS));
+    fixture_skip(&f);
+    assert_string_equal(f.last_causes, "IMAGE_NOT_FOUND Pod/a");
+    fake_put(
+        fake_find(EVENTS),
+        "{\"kind\":\"Event\",\"metadata\":{\"namespace\":\"demo\",\"name\":\"e1\",\"uid\":\"e1\"},"
+        "\"type\":\"Warning\",\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"demo\","
+        "\"name\":\"a\",\"uid\":\"u1\",\"fieldPath\":\"spec.containers{app}\"},\"reason\":"
+        "\"Failed\",\"message\":\"Failed to pull image x: registry says: x: not found\","
+        "\"count\":4,\"lastTimestamp\":\"" RECENT "\"}");
+    fixture_skip(&f);
+    assert_string_equal(f.last_causes, "IMAGE_NOT_FOUND Pod/a");
+    fixture_fini(&f);
+}
+
+/* What was noted longest ago makes room. */
+static void all_notes_have_a_ceiling(void **state)
+{
+    const size_t used = KS_NOTES_BYTES_MAX - 2000; /* room for a few */
+    struct fixture f;
+    struct ks_informer *events;
+
+    (void)state;
+    (void)open_pod(&f, pod("a", "u1", 1, "Pending"));
+    events = fake_find(EVENTS);
+    fake_synced(events);
+    f.session->note_bytes += used;
+    fake_put(events, event("e1", "Pod", "a", "u1", UNHEALTHY(RECENT)));
+    fixture_skip(&f);
+    assert_non_null(strstr(f.last_causes, "READINESS_PROBE_FAILED"));
+    for (unsigned i = 0; i < 12; i++) {
+        char name[8];
+
+        (void)snprintf(name, sizeof(name), "x%u", i);
+        fake_put(events, event(name, "Pod", name, name, MOUNT(RECENT)));
+        assert_true(f.session->note_bytes <= KS_NOTES_BYTES_MAX);
+    }
+    fake_put(fake_find("pods@demo/a"), pod("a", "u1", 2, "Pending"));
+    fixture_skip(&f);
+    assert_null(strstr(f.last_causes, "READINESS_PROBE_FAILED"));
+    f.session->note_bytes -= used;
+    fixture_fini(&f);
+}
+
 static void a_sink_may_leave_at_an_event(void **state)
 {
     struct fixture f;
@@ -405,6 +495,9 @@ int main(void)
         cmocka_unit_test(an_event_about_a_child_explains_its_parent),
         cmocka_unit_test(an_event_may_come_before_its_child),
         cmocka_unit_test(events_of_objects_without_a_namespace_are_in_default),
+        cmocka_unit_test(a_kubelet_names_its_node),
+        cmocka_unit_test(a_state_and_its_event_are_one_cause),
+        cmocka_unit_test(all_notes_have_a_ceiling),
         cmocka_unit_test(a_sink_may_leave_at_an_event),
         cmocka_unit_test(survives_the_lack_of_memory),
     };
