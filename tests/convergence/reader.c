@@ -19,6 +19,7 @@
 #include "kubesim/catalog.h"
 
 #define RESPONSE_MAX_BYTES ((size_t)1 << 20)
+#define TAKE_BYTES ((size_t)64 * 1024)
 #define CONTROL_MAX 4096
 #define CONTROL_SMALL 24
 #define SLOW_MS_MAX 9000
@@ -449,7 +450,7 @@ static bool read_one(struct reader *r, uint32_t max_events)
     struct ks_outbox_taken taken;
     Kstatus__V1__WatchResponse *m;
 
-    if (ks_outbox_take(r->outbox, max_events, 64 * 1024, r->world->clock.now_wall_ms, &bytes,
+    if (ks_outbox_take(r->outbox, max_events, TAKE_BYTES, r->world->clock.now_wall_ms, &bytes,
                        &taken) ||
         !taken.events)
         return false;

@@ -7,8 +7,6 @@
  */
 #include "convergence/simloop.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 
 #include "kubesim/loop.h"
@@ -97,7 +95,8 @@ void sim_timer_stop(struct sim_loop *l, struct sim_timer *t)
     while (l->row[at] != t)
         at++;
     l->len--;
-    memmove(&l->row[at], &l->row[at + 1], (l->len - at) * sizeof(l->row[0]));
+    for (; at < l->len; at++)
+        l->row[at] = l->row[at + 1];
     arm(l);
 }
 
