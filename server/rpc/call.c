@@ -483,9 +483,13 @@ static bool call_enter(struct ks_call *call)
     char *peer = grpc_call_get_peer(call->raw);
     ks_limit over = KS_LIMIT_COUNT;
     uint32_t calls = 0;
+    ks_rc rc = ks_door_enter(shared->door, peer, &call->conn, &calls);
 
-    call->conn = ks_door_enter(shared->door, peer, &calls);
     gpr_free(peer);
+    if (rc) { /* there may be thousands of them, left by a client that resets what it opens */
+        call_refuse(call, GRPC_STATUS_UNAVAILABLE, "the connection is gone");
+        return false;
+    }
     if (call->conn && call->ops->kind == KS_CALL_STREAM) /* a probe may know how things are */
         over = ks_conn_over(call->conn);
     if (over != KS_LIMIT_COUNT)

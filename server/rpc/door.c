@@ -618,14 +618,16 @@ static struct ks_conn *find(const struct ks_door *d, int fd)
     return NULL;
 }
 
-struct ks_conn *ks_door_enter(struct ks_door *d, const char *peer, uint32_t *out_calls)
+ks_rc ks_door_enter(struct ks_door *d, const char *peer, struct ks_conn **out_conn,
+                    uint32_t *out_calls)
 {
     struct ks_conn *c;
     int64_t fd;
 
+    *out_conn = NULL;
     *out_calls = 0;
     if (strncmp(peer, "fd:", 3) != 0 || !ks_str_to_int64(ks_str_from(peer + 3), &fd))
-        return NULL;
+        return KS_RC_OK;
     pthread_mutex_lock(&d->lock);
     c = find(d, (int)fd);
     if (c) {
@@ -633,7 +635,8 @@ struct ks_conn *ks_door_enter(struct ks_door *d, const char *peer, uint32_t *out
         *out_calls = ++c->calls;
     }
     pthread_mutex_unlock(&d->lock);
-    return c;
+    *out_conn = c;
+    return c ? KS_RC_OK : KS_RC_NOTFOUND;
 }
 
 void ks_door_leave(struct ks_door *d, struct ks_conn *c)

@@ -52,9 +52,10 @@ KS_MUST_USE ks_rc ks_door_listen(struct ks_door *d, const struct ks_address *add
                                  uint16_t *out_port, struct ks_error *err);
 KS_MUST_USE ks_rc ks_door_start(struct ks_door *d, struct ks_error *err);
 
-/* A call has come on the connection that gRPC names "fd:N". NULL: there is none of that name (any
- * more). Thread: any. */
-struct ks_conn *ks_door_enter(struct ks_door *d, const char *peer, uint32_t *out_calls);
+/* A call has come on the connection that gRPC names "fd:N". KS_RC_NOTFOUND: that one is gone
+ * already; *out_conn is NULL also for a peer that came by another way. Thread: any. */
+KS_MUST_USE ks_rc ks_door_enter(struct ks_door *d, const char *peer, struct ks_conn **out_conn,
+                                uint32_t *out_calls);
 /* The call is over. NULL is allowed. Thread: any. */
 void ks_door_leave(struct ks_door *d, struct ks_conn *conn);
 /* Which limit the connection is over: its calls are to be refused, and it is closed soon.

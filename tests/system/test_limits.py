@@ -254,6 +254,25 @@ class Flood(Limits):
         calm.close()
 
 
+class RapidReset(Bench):
+    def test_calls_of_a_connection_that_is_gone_take_no_place(self):
+        """CVE-2023-44487, which Debian's gRPC has no mend for: what is opened and reset comes to us all the same, later."""
+        block = b"".join(header(*pair) for pair in (
+            (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/kstatus.v1.StatusService/Watch"),
+            (b":authority", b"x"), (b"te", b"trailers"), (b"content-type", b"application/grpc")))
+        calm = Watch(self.server, object_target(1, "cm", "calm", "default"))
+        calm.wait_synced(LIMIT_S)
+        with self.server.socket() as s:
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+            s.sendall(b"".join(frame(1, 4, 2 * n + 1, block) + frame(3, 0, 2 * n + 1, b"\0\0\0\x08") for n in range(10000)))
+        self.server.wait_metric("connections_open", 1)
+        self.server.wait_metric("calls_open", 1)
+        self.assertEqual(self.server.metrics()['kstatusd_limit_hits_total{limit="streams"}'], 0)
+        self.sim.apply(*create(config_map("calm")))
+        calm.wait_status("calm", "CURRENT", LIMIT_S)
+        calm.close()
+
+
 class Objects(Limits):
     server_arguments = ("--limit", "objects=5")
 

@@ -119,10 +119,11 @@ static void rpc_close(int fd)
 
 static struct ks_conn *enter(struct fixture *f, int fd, uint32_t *out_calls)
 {
+    struct ks_conn *c = NULL;
     char peer[32];
 
     snprintf(peer, sizeof(peer), "fd:%d", fd);
-    return ks_door_enter(f->door, peer, out_calls);
+    return ks_door_enter(f->door, peer, &c, out_calls) ? NULL : c;
 }
 
 /* The door has seen that it is closed. */
@@ -168,9 +169,12 @@ static void hands_on_who_speaks_http2(void **state)
     assert_true(ks_conn_age_ms(a) >= 0);
     ks_door_leave(f.door, b);
     ks_door_leave(f.door, NULL);
-    assert_null(ks_door_enter(f.door, "fd:999999", &calls));
-    assert_null(ks_door_enter(f.door, "ipv4:127.0.0.1:1", &calls));
-    assert_null(ks_door_enter(f.door, "fd:x", &calls));
+    assert_int_equal(ks_door_enter(f.door, "fd:999999", &b, &calls), KS_RC_NOTFOUND);
+    assert_null(b);
+    assert_int_equal(ks_door_enter(f.door, "ipv4:127.0.0.1:1", &b, &calls), KS_RC_OK);
+    assert_null(b);
+    assert_int_equal(ks_door_enter(f.door, "fd:x", &b, &calls), KS_RC_OK);
+    assert_null(b);
     rpc_close(fd);
     wait_gone(&f, fd);
     ks_door_leave(f.door, a); /* a call may outlive its connection */
