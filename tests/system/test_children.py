@@ -140,6 +140,39 @@ class NoRights(unittest.TestCase):
             self.assertIn("its Pods may not be read", update.message)
             watch.close()
 
+    def test_an_api_server_in_trouble_heals(self):
+        for code in (500, 429):
+            with self.subTest(code=code), Kubesim() as sim, Kstatusd(sim.kubeconfig) as server:
+                sim.apply({"op": "fault", "match": {"path_prefix": "/api/v1/namespaces/default/pods", "times": 2},
+                           "do": "status", "code": code})
+                sim.apply(*create(stateful_set("web")))
+                watch = Watch(server, object_target(1, "sts", "web", "default"))
+                watch.wait_synced(30 * SLOW)
+                broken = owned(pod("web-0", ready=False), "StatefulSet", watch.updates["StatefulSet", "web"].object.uid)
+                sim.apply(*create(broken), patch_status(broken, crash_status()))
+                watch.wait_status("web", "FAILED", 30 * SLOW)
+                self.assertEqual(watch.target_states, {1: "STATE_SYNCED"})
+                watch.close()
+
+    def test_many_names_of_a_forbidden_collection_are_watched_one_by_one(self):
+        with Kubesim() as sim, Kstatusd(sim.kubeconfig) as server:
+            names = [f"web-{n}" for n in range(20)]
+            sim.apply(*create(*map(pod, names)))
+            sim.apply({"op": "fault", "match": {"path_prefix": "/api/v1/namespaces/default/pods", "times": 1},
+                       "do": "status", "code": 403})
+            watches = [Watch(server, *(object_target(n + 1, "pods", name, "default") for n, name in enumerate(names)))
+                       for _ in range(3)]
+            for watch in watches:
+                watch.wait_synced(LIMIT_S)
+                self.assertEqual({status_name(u) for u in watch.updates.values()}, {"CURRENT"})
+                self.assertEqual(len(watch.updates), len(names))
+            wait_for("one call to watch each name, two the collection", lambda: sim.stats()["watches_open"] == 20 + 2)
+            sim.apply(delete(pod("web-7")))
+            for watch in watches:
+                watch.wait_status("web-7", "NOT_FOUND", LIMIT_S)
+                watch.close()
+            wait_for("nothing to be watched", lambda: sim.stats()["watches_open"] == 0)
+
 
 if __name__ == "__main__":
     unittest.main()
