@@ -103,6 +103,8 @@ class Restart(unittest.TestCase):
         watch.wait_target(1, "STATE_SYNCED", LIMIT_S)
 
     def test_by_selector_and_by_name(self):
+        """Fault i24, r17: the API server is killed and comes back empty, at an older version -> DISCONNECTED, then SYNCED; what
+        is gone is told gone, what was made anew is another object, for all its targets at once"""
         self.old_world()
         watch = self.watch(selector_target(1, "pod", "default", labels="app=web"),
                            *(object_target(i, "pod", name, "default")
@@ -124,7 +126,7 @@ class Restart(unittest.TestCase):
         watch.wait_target(1, "STATE_SYNCED", LIMIT_S)
 
     def test_what_was_deleted_is_back(self):
-        """Restored from a backup: the same UID lives again."""
+        """Fault i24: etcd is restored to before a deletion -> the object that was told gone is told again, with the same UID"""
         first = pod("back")
         first["metadata"]["uid"] = "00000000-0000-4000-8000-000000000001"
         self.serve(noise(500), *create(first))

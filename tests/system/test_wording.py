@@ -38,6 +38,7 @@ class Wording(unittest.TestCase):
         return watch
 
     def test_refused_credentials(self):
+        """Fault i30: the API server answers 401 to a token that nothing renews -> Unknown, with who refused which credential"""
         wrong = self.sim.kubeconfig.with_name("wrong")
         wrong.write_text(self.sim.kubeconfig.read_text().replace("token: admin", "token: nobody"))
         done = subprocess.run([BIN / "kstatus", "get", "-s", self.serve(wrong).grpc, "-n", "default", "pod/web"],
@@ -46,7 +47,8 @@ class Wording(unittest.TestCase):
             self.assertIn(part, " ".join(done.stdout.split()))
 
     def test_a_web_page_in_place_of_the_api(self):
-        """From the first path on, or from where the objects are."""
+        """Fault i49, r14: a web page in place of the API, from the first path on or where the objects are -> Unknown when the
+        time is up, with that as the reason"""
         for prefix in ("/", "/api/v1/namespaces/"):
             self.sim.apply({"op": "fault-clear"}, {
                 "op": "fault", "match": {"path_prefix": prefix, "times": 0}, "do": "status", "code": 404,
@@ -63,6 +65,8 @@ class Wording(unittest.TestCase):
                         "text": '{"type":"MODIFIED","object":{"kind":"Pod","metadata":{"name":"%s"x' % name})
 
     def test_a_garbled_watch(self):
+        """Fault i7, i44: a line of a watch that is no JSON -> DISCONNECTED with the server's address, then SYNCED; no object
+        changes"""
         self.sim.apply(*create(pod("web", app="web")))
         watch = self.watch(selector_target(1, "pod", "default", labels="app=web"), object_target(2, "pod", "web", "default"))
         for name in ("web", "nobody"):
@@ -81,6 +85,7 @@ class Wording(unittest.TestCase):
         watch.wait_status("web", "IN_PROGRESS", LIMIT_S)
 
     def test_the_end_of_an_unreadable_object(self):
+        """Fault i41: an object nested too deeply to be read, then deleted -> that object is Unknown Unreadable, then NotFound"""
         self.sim.apply(*create(pod("grown", app="web"), deep("born")))
         watch = self.watch(object_target(1, "pod", "grown", "default"), object_target(2, "pod", "born", "default"),
                            selector_target(3, "pod", "default"))

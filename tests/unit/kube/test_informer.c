@@ -205,6 +205,8 @@ static void begin_resync(struct watcher *w)
     "{\"type\":\"" type "\",\"object\":{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"" name    \
     "\",\"namespace\":\"default\",\"uid\":\"" uid "\",\"resourceVersion\":\"" rv "\"}}}"
 
+/* Fault i36: ADDED for a known object, MODIFIED or DELETED for an unknown one -> the object as it
+ * is; the deletion of nobody is ignored. */
 static void events_change_the_store(void **state)
 {
     struct watcher *w = *state;
@@ -220,6 +222,7 @@ static void events_change_the_store(void **state)
     assert_non_null(ks_informer_find(w->informer, KS_LIT("default"), KS_LIT("new")));
 }
 
+/* Fault i35, r6: events that repeat, or come from the past -> nothing. */
 static void repeats_and_replays_are_dropped(void **state)
 {
     struct watcher *w = *state;
@@ -237,6 +240,7 @@ static void repeats_and_replays_are_dropped(void **state)
     expect(w, "+web@b/1 +web@a/1 ");
 }
 
+/* Fault i37, r7: another UID under a known name -> NotFound for the old one, then the new one. */
 static void another_uid_is_another_object(void **state)
 {
     struct watcher *w = *state;
@@ -575,6 +579,7 @@ static void live_short_of_memory(void *ctx)
     assert_false(fake_has_open(&w->f));
 }
 
+/* Fault i56: any allocation fails -> one informer reports it; the process lives. */
 static void no_failing_allocation_breaks_it(void **state)
 {
     assert_true(ks_torture(live_short_of_memory, *state) > 10);

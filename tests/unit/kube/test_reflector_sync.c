@@ -116,6 +116,8 @@ static void streaming_broken_on_the_server_is_remembered_for_minutes(void **stat
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
 }
 
+/* Fault i45: the bookmark that ends the initial events does not come -> Synced comes after half a
+ * minute, by a list. */
 static void a_missing_bookmark_is_noticed_by_silence(void **state)
 {
     struct fixture *fx = *state;
@@ -220,6 +222,7 @@ static void pages_are_read_to_the_last(void **state)
     assert_true(fake_asks(&fx->f, "resourceVersion=10"));
 }
 
+/* Fault i39: a list whose metadata stand behind its items -> nothing. */
 static void a_custom_resources_list_has_its_metadata_last(void **state)
 {
     struct fixture *fx = *state;
@@ -232,6 +235,7 @@ static void a_custom_resources_list_has_its_metadata_last(void **state)
     assert_true(fake_asks(&fx->f, "resourceVersion=10"));
 }
 
+/* Fault i2, i3: a list that is cut off -> nothing is told gone; the page is asked for again. */
 static void a_cut_list_sweeps_nothing_and_its_page_is_retried_once(void **state)
 {
     struct fixture *fx = *state;
@@ -278,6 +282,8 @@ static void answers_that_are_no_list_are_refused(void **state)
     assert_null(strstr(fx->log, "end "));
 }
 
+/* Fault i15, r5: 410 for a later page of a list -> nothing: what came is dropped and listed again
+ * in one page. */
 static void an_expired_page_leads_to_one_unpaged_list(void **state)
 {
     struct fixture *fx = *state;
@@ -331,6 +337,8 @@ static void sync_then_lose_history(struct fixture *fx)
     assert_true(fake_asks(&fx->f, "resourceVersion=10"));
 }
 
+/* Fault i14: 410 for a list at the last version -> nothing, as a list without a version follows at
+ * once. */
 static void a_list_at_an_expired_version_is_repeated_without(void **state)
 {
     struct fixture *fx = *state;
@@ -346,6 +354,8 @@ static void a_list_at_an_expired_version_is_repeated_without(void **state)
     assert_true(fake_asks(&fx->f, "resourceVersion=40"));
 }
 
+/* Fault i16: "Too large resource version" for a list -> nothing, as a list without a version
+ * follows at once. */
 static void a_version_that_is_too_large_is_dropped_at_once(void **state)
 {
     struct fixture *fx = *state;
@@ -397,6 +407,8 @@ static void a_server_that_knows_no_match_is_asked_without(void **state)
     assert_true(fake_asks(&fx->f, "limit=500"));
 }
 
+/* Fault i38: pages without items and with the same token -> DISCONNECTED: the list does not come to
+ * an end. */
 static void a_token_that_repeats_for_nothing_ends_the_list(void **state)
 {
     struct fixture *fx = *state;

@@ -77,6 +77,7 @@ static void peace_after_a_loss_is_fresh(void **state)
     fixture_expect(fx, "fresh ");
 }
 
+/* Fault i33, i34: bookmarks that repeat a version, have none, or look like an object -> nothing. */
 static void bookmarks_move_the_position_and_nothing_else(void **state)
 {
     struct fixture *fx = *state;
@@ -195,6 +196,7 @@ static void history_that_expires_each_time_is_waited_out(void **state)
     assert_true(took_ms >= 6400);
 }
 
+/* Fault i13: 410 at the start of a watch -> nothing, as a list brings what changed. */
 static void expired_history_may_be_told_by_the_status(void **state)
 {
     struct fixture *fx = *state;
@@ -264,6 +266,7 @@ static void an_unknown_error_is_doubted_the_second_time(void **state)
     assert_true(fake_asks(&fx->f, "sendInitialEvents=true"));
 }
 
+/* Fault i12: 429 as an event of the watch -> DISCONNECTED until the server takes it again. */
 static void overload_in_the_stream_is_respected(void **state)
 {
     struct fixture *fx = *state;
@@ -296,6 +299,8 @@ static void parameters_are_taken_out_when_a_watch_is_refused(void **state)
     assert_false(fake_asks(&fx->f, "resourceVersion="));
 }
 
+/* Fault i46, r9: watches that end at once, again and again -> DISCONNECTED; at most 18 requests in
+ * 3 minutes. */
 static void watches_that_close_at_once_are_probed_and_told(void **state)
 {
     struct fixture *fx = *state;
@@ -345,6 +350,8 @@ static void expect_whole_sync(struct fixture *fx)
     assert_false(fake_asks(&fx->f, "resourceVersion="));
 }
 
+/* Fault i16, i24: a probe behind a lost connection says "Too large resource version" ->
+ * DISCONNECTED until all is listed anew. */
 static void a_server_that_lost_its_state_is_found_behind_a_lost_connection(void **state)
 {
     struct fixture *fx = *state;
@@ -686,6 +693,8 @@ static void feed_long_line(struct fixture *fx, const char *type, size_t bytes, b
         fake_data(&fx->f, "\"}}\n");
 }
 
+/* Fault i9, r13: an event of more than 16 MiB -> that object is Unknown Unreadable, the others go
+ * on. */
 static void an_object_that_is_too_large_spoils_itself_alone(void **state)
 {
     struct fixture *fx = *state;
