@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 #include <kstatus/v1/status_service.pb-c.h>
 
@@ -225,9 +227,22 @@ struct client {
     struct answer answer;
 };
 
-static void client_start(struct client *c, const char *path, struct ks_str request, int timeout_ms)
+static grpc_channel *connect_tcp(void)
 {
     grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
+    grpc_channel *channel;
+    char address[32];
+
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", fixture.port);
+    channel = grpc_channel_create(address, credentials, NULL);
+    grpc_channel_credentials_release(credentials);
+    return channel;
+}
+
+/* Takes the channel. */
+static void client_start_on(struct client *c, grpc_channel *channel, const char *path,
+                            struct ks_str request, int timeout_ms)
+{
     const gpr_timespec deadline =
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
     grpc_slice method = grpc_slice_from_copied_string(path);
@@ -235,12 +250,8 @@ static void client_start(struct client *c, const char *path, struct ks_str reque
     grpc_byte_buffer *sent = grpc_raw_byte_buffer_create(&bytes, 1);
     grpc_op ops[5];
     grpc_op receive = {.op = GRPC_OP_RECV_MESSAGE};
-    char address[32];
 
-    *c = (struct client){.text = grpc_empty_slice()};
-    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", fixture.port);
-    c->channel = grpc_channel_create(address, credentials, NULL);
-    grpc_channel_credentials_release(credentials);
+    *c = (struct client){.channel = channel, .text = grpc_empty_slice()};
     c->cq = grpc_completion_queue_create_for_next(NULL);
     c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, c->cq, method,
                                        NULL, deadline, NULL);
@@ -263,6 +274,11 @@ static void client_start(struct client *c, const char *path, struct ks_str reque
     assert_int_equal(grpc_call_start_batch(c->call, &receive, 1, &c->message, NULL), GRPC_CALL_OK);
     grpc_byte_buffer_destroy(sent);
     grpc_slice_unref(bytes);
+}
+
+static void client_start(struct client *c, const char *path, struct ks_str request, int timeout_ms)
+{
+    client_start_on(c, connect_tcp(), path, request, timeout_ms);
 }
 
 static struct answer client_end(struct client *c)
@@ -515,6 +531,29 @@ static void a_call_can_be_shed(void **state)
     }
 }
 
+/* gRPC names a connection by its file descriptor, and the door knows none of that number. */
+static void a_call_of_a_connection_that_is_gone_is_refused(void **state)
+{
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    grpc_channel_credentials *own = grpc_insecure_credentials_create();
+    struct fixture *f = &fixture;
+    struct ks_call *call = ks_call_new(&f->lane);
+    struct client client;
+    uint8_t bytes[256];
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    ks_call_await(call, f->server, f->poller, on_arrived);
+    grpc_server_add_channel_from_fd(f->server, fds[0], credentials);
+    client_start_on(&client, grpc_channel_create_from_fd("peer", fds[1], own, NULL),
+                    "/kstatus.v1.StatusService/Watch", request_bytes(bytes, "a=b"), 60000);
+    assert_int_equal(client_end(&client).status, GRPC_STATUS_UNAVAILABLE);
+    wait_ring(f->gone_fd);
+    grpc_channel_credentials_release(own);
+    grpc_server_credentials_release(credentials);
+}
+
 static void make_source(void *ctx)
 {
     static const struct ks_source_ops ops = {.on_wake = NULL};
@@ -557,6 +596,7 @@ int main(void)
         cmocka_unit_test(a_met_limit_is_told_with_little_memory),
         cmocka_unit_test(an_answer_needs_little),
         cmocka_unit_test(a_call_can_be_shed),
+        cmocka_unit_test(a_call_of_a_connection_that_is_gone_is_refused),
         cmocka_unit_test(parts_say_that_memory_is_short),
     };
     int failed;
