@@ -17,9 +17,13 @@
  * past the position of others, and was asked for after they lost their connection, answers them as
  * well.
  *
- * What cannot be seen: another world whose version is higher already and whose history still
- * reaches back to our position. A real API server that has just been started holds no history and
- * answers 410, and the sync that follows finds the other UIDs.
+ * What cannot be seen, until something else brings a sync (410, half an hour):
+ *   - another world whose version has passed ours, and whose history reaches back to it. An API
+ *     server that has just been started has no history and answers 410; the sync that follows finds
+ *     the other UIDs and the smaller versions (informer.c);
+ *   - a server that took another one's place while no request and no watch of ours failed;
+ *   - etcd restored under a running API server, whose cache goes on answering from before;
+ *   - all of it for resources whose versions are no numbers.
  *
  * Thread: the loop's.  It does not: ask with the selectors (the version is the collection's, and a
  * selector that matches little makes old servers read all of it), or look at the object.
