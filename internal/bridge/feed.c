@@ -71,7 +71,8 @@ static ks_rc put_update(struct ks_feed *feed, const struct ks_event *event,
     uint64_t targets = ks_hash(update->target_ids, update->target_count * sizeof(uint32_t));
     struct ks_outbox_slot *slot = *event->sink_slot;
 
-    if (slot && feed->want == KS_FEED_CHANGES && ks_outbox_slot_tag(slot) != targets) {
+    if (slot && feed->want == KS_FEED_CHANGES && ks_outbox_slot_tag(slot) != targets &&
+        !KS_PLANTED(17)) {
         retire(feed, KS_TAKE(*event->sink_slot));
         slot = NULL;
     }

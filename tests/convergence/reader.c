@@ -290,6 +290,16 @@ static bool has_id(const Kstatus__V1__ResourceStatus *u, size_t id)
     return false;
 }
 
+/* Targets that ask for different UIDs are told of different objects, of one name or not. */
+static bool is_pinned_alike(const struct reader *r, const struct fact *f,
+                            const Kstatus__V1__ResourceStatus *u, size_t n)
+{
+    size_t at = u->target_ids[n] - 1;
+
+    return at < r->target_count &&
+           strcmp(r->targets[f->target % READER_GENERATED].pin, r->targets[at].pin) == 0;
+}
+
 /* Targets that were told together with one of these, and are no longer: it has left them. */
 static void leave_others(struct reader *r, const Kstatus__V1__ResourceStatus *u,
                          const struct history_name *name)
@@ -303,7 +313,7 @@ static void leave_others(struct reader *r, const Kstatus__V1__ResourceStatus *u,
             has_id(u, f->target % READER_GENERATED + 1))
             continue;
         for (size_t n = 0; n < u->n_target_ids; n++)
-            is_together |= has_id(f->told, u->target_ids[n]);
+            is_together |= has_id(f->told, u->target_ids[n]) && is_pinned_alike(r, f, u, n);
         if (!is_together)
             continue;
         witness_left(r, f, u->object->uid);

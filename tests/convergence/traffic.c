@@ -43,7 +43,7 @@ static void odds_draw(struct run *run)
                              &odds.cut,    &odds.end,    &odds.slow, &odds.no_bookmarks};
 
     for (size_t i = 0; i < KS_ARRAY_LEN(all); i++)
-        *all[i] = dice_permille(d, 350) ? dice_below(d, run->temper_faults + 1) : 0;
+        *all[i] = dice_permille(d, 450) ? dice_below(d, run->temper_faults + 1) : 0;
     wire_set_odds(&odds);
 }
 
@@ -89,13 +89,13 @@ static void act_on_object(struct run *run)
     if (!world_serves(w, n.species))
         return;
     run->writes++;
-    if (what < 52) {
+    if (what < 44) {
         world_put(w, &n);
-    } else if (what < 68) {
+    } else if (what < 60) {
         world_relabel(w, &n);
-    } else if (what < 75) {
+    } else if (what < 72) {
         world_reown(w, &n);
-    } else if (what < 82) {
+    } else if (what < 78) {
         world_mark(w, &n);
     } else if (what < 93) {
         world_erase(w, &n);
@@ -208,7 +208,7 @@ static void finish(struct run *run)
 
 static void prepare(struct run *run)
 {
-    static const uint32_t tempers[] = {0, 20, 60, 150, 400};
+    static const uint32_t tempers[] = {0, 60, 150, 400};
     static const int64_t pauses[] = {20, 300, 2000};
     static const int64_t latencies[] = {0, 5, 200, 3000};
     struct world *w = run->world;

@@ -101,8 +101,9 @@ static void check_unknown(struct reader *r, const Kstatus__V1__ResourceStatus *u
         complain(r, u, "Unknown without an error");
     if (strcmp(u->reason, "NotComputable") == 0)
         check_computed(r, u, name);
-    /* What the server serves is remembered for a moment, for all streams of an identity. */
-    if (strcmp(u->reason, "KindNotServed") == 0 &&
+    /* What the server serves is remembered for a moment, for all streams of an identity; and a
+     * group whose document could never be read is not told apart from one without the kind. */
+    if (strcmp(u->reason, "KindNotServed") == 0 && r->world->sim.has_aggregated_discovery &&
         (!s->is_custom ||
          r->world->crd_absent_ms[name->species] < r->opened_wall_ms - REMEMBERED_MS))
         complain(r, u, "its kind was served all the time");
@@ -154,7 +155,7 @@ static bool has_company(const struct reader *r, size_t target)
         if (i != target && r->targets[i].species == r->targets[target].species)
             return true;
     }
-    return false;
+    return r->config.generated_depth > 0; /* its owner's */
 }
 
 static void check_belongs(struct reader *r, const struct fact *f,
@@ -200,9 +201,10 @@ void witness_fact(struct reader *r, const struct fact *f, const Kstatus__V1__Res
     /* A watch that lags behind may bring it once more, when nothing of it is kept any more. */
     if (uid[0] && strcmp(f->gone_uid, uid) == 0 && !has_company(r, f->target))
         complain(r, u, "its end has been told before");
-    if (is_same && version_of(u) < f->rv)
+    if (is_same && version_of(u) < f->rv && !r->config.generated_depth)
         complain(r, u, "a newer state has been told before");
-    if (is_same && !f->is_held && version_of(u) <= f->rv && !IS(u, UNKNOWN))
+    if (is_same && !f->is_held && version_of(u) <= f->rv && !IS(u, UNKNOWN) &&
+        !has_company(r, f->target))
         complain(r, u, "nothing is new since it was Removed");
     if (was_alive && !is_same && uid[0])
         complain(r, u, "another UID, and the end of the one before was not told");

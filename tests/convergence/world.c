@@ -81,7 +81,7 @@ static void cast_draw(struct world *w)
     const int *family = families[dice_below(&w->dice, KS_ARRAY_LEN(families))];
     uint32_t more = dice_below(&w->dice, 4);
 
-    if (dice_permille(&w->dice, 500)) {
+    if (dice_permille(&w->dice, 650)) {
         for (int i = 0; i < 3; i++)
             w->cast[w->cast_size++] = family[i];
     } else {
