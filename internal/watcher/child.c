@@ -148,6 +148,21 @@ static void judge_failure(const struct ks_child *c, struct ks_json_value json,
             : out->fails;
 }
 
+/* What explains it to its owner. Under kstatus a Pod that has ended is Current, however it has. */
+static bool explain(const struct ks_child *c, struct ks_json_value json, struct ks_shown *out)
+{
+    struct ks_shown ended = {.status = KS_STATUS_FAILED};
+
+    if (c->brood->kind != KS_CHILD_POD || out->status != KS_STATUS_CURRENT ||
+        !ks_str_is(ks_json_lenient_str(json, "status.phase", ""), "Failed"))
+        return ks_session_explain(session_of(c), ks_child_kind_of(c->brood->kind), json, out, NULL);
+    if (!ks_session_explain(session_of(c), ks_child_kind_of(c->brood->kind), json, &ended, NULL))
+        return false;
+    out->causes = ended.causes;
+    out->cause_count = ended.cause_count;
+    return true;
+}
+
 /* What a rollout passes through comes last among the causes. */
 static bool is_hindered(const struct ks_child *c, const struct ks_shown *shown)
 {
@@ -185,7 +200,7 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     d.is_ready =
         c->brood->kind == KS_CHILD_POD &&
         ks_str_is(ks_json_lenient_str(condition_of(r->json, "Ready"), "status", ""), "True");
-    if (!ks_session_explain(s, kind, r->json, &shown, NULL))
+    if (!explain(c, r->json, &shown))
         return false;
     d.is_hindered = !d.fails && is_hindered(c, &shown);
     if (d.fails || d.is_hindered)

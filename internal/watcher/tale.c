@@ -176,6 +176,8 @@ bool ks_child_tell(struct ks_child *c)
     if (!bits)
         return tell_removed(c);
     now = *c->digest.shown;
+    if (now.status == KS_STATUS_CURRENT) /* they explain its owner alone */
+        now.cause_count = 0;
     count_in(c, &now, &room);
     ks_docket_explain(c->docket, &now);
     return tell(c, bits, &now);

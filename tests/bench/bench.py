@@ -24,6 +24,7 @@ TRICKLE_S = 10
 TRICKLE_PER_S = 200
 IDLE_CALLS = 500
 IDLE_CONNECTIONS = 10
+CHILD_EVENTS = 200
 LIMIT_S = 120
 
 
@@ -166,7 +167,22 @@ def measure_children(server):
     watch.wait_synced(LIMIT_S)
     row(f"a StatefulSet of {PODS} Pods, with causes", f"{cpu_seconds(server) - cpu:.2f} CPU-s")
     row("a Pod at rest that is a watched object's child", say_memory(before, server.memory(), PODS))
-    watch.close()
+    return watch
+
+
+def measure_child_event(sim, watch):
+    """From the write of a Pod's status to what is told of its owner, one after the other, the client's own time included."""
+    took = []
+    for number in range(CHILD_EVENTS):
+        status = harness.pod_status(number % 2 == 1)
+        if number % 2 == 0:
+            status["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+        began = time.monotonic()
+        sim.apply(harness.patch_status(member(0, ""), status))
+        watch.wait_status("web", "IN_PROGRESS" if number % 2 else "FAILED", LIMIT_S)
+        took.append(1e3 * (time.monotonic() - began))
+    took.sort()
+    row(f"{CHILD_EVENTS} events of a Pod, told of its owner", f"{took[len(took) // 2]:.1f} ms (median), {took[-1]:.1f} ms at most")
 
 
 def main():
@@ -183,7 +199,9 @@ def main():
             watch.close()
             apply_family(sim, server)
         with Measured(sim) as server:
-            measure_children(server)
+            watch = measure_children(server)
+            measure_child_event(sim, watch)
+            watch.close()
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ TROUBLES = (
             "NOT_FOUND IN_PROGRESS CURRENT FAILED", "NOT_FOUND IN_PROGRESS FAILED",
             {"phase": "Failed", "containerStatuses": [dict(waiting("", ""), state={"terminated": dict(
                 OUT_OF_MEMORY, exitCode=1, reason="Error")})]},
-            cause="BACKOFF_LIMIT_EXCEEDED", told="CONTAINER_FAILED|BACKOFF_LIMIT_EXCEEDED"),
+            cause="BACKOFF_LIMIT_EXCEEDED", told="CONTAINER_FAILED"),
     # kstatus: no rule for the kind. strict: NotObserved, then AbleToScale=False, whose reason has the word failed, after 60 s.
     Trouble("autoscaler without metrics", "horizontalpodautoscalers.autoscaling/scaler",
             ({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "scaler"},

@@ -126,6 +126,45 @@ static void a_failing_child_explains_its_owner(void **state)
     fixture_fini(&f);
 }
 
+static const char failed_job[] =
+    "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"namespace\":\"demo\",\"name\":"
+    "\"job\",\"uid\":\"j1\",\"resourceVersion\":\"1\"},\"spec\":{},\"status\":{\"conditions\":[{"
+    "\"type\":\"Failed\",\"status\":\"True\",\"reason\":\"BackoffLimitExceeded\"}]}}";
+static const char ended[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"demo\",\"name\":\"job-"
+    "x\","
+    "\"uid\":\"p1\",\"resourceVersion\":\"1\",\"ownerReferences\":[{\"kind\":\"Job\",\"name\":"
+    "\"job\",\"uid\":\"j1\",\"controller\":true}]},\"status\":{\"phase\":\"Failed\","
+    "\"containerStatuses\":[{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":3,"
+    "\"reason\":\"Error\"}}}]}}";
+
+/* Under kstatus a Pod that has ended is Current, however it has. */
+static void an_ended_pod_explains_its_job(void **state)
+{
+    const ks_profile profiles[] = {KS_PROFILE_KSTATUS, KS_PROFILE_STRICT};
+    struct ks_target target = target_object(1, "jobs", "demo", "job");
+
+    (void)state;
+    for (size_t i = 0; i < KS_ARRAY_LEN(profiles); i++) {
+        struct fixture f;
+
+        fixture_init(&f);
+        fake_serve("batch", "v1", "Job", "jobs", true);
+        f.config.include_causes = true;
+        f.config.profile = profiles[i];
+        fixture_open(&f, &target, 1);
+        fake_put(fake_find("jobs@demo/job"), failed_job);
+        fixture_run(&f);
+        fake_synced(fake_find("jobs@demo/job"));
+        fake_put(fake_find("pods@demo"), ended);
+        fake_synced(fake_find("pods@demo"));
+        fixture_skip(&f);
+        assert_string_equal(f.last_causes,
+                            "CONTAINER_FAILED Pod/job-x, BACKOFF_LIMIT_EXCEEDED Job/job");
+        fixture_fini(&f);
+    }
+}
+
 /* It has not failed, under kstatus, and yet nothing gets on without it. */
 static void a_hindered_child_explains_its_owner(void **state)
 {
@@ -162,6 +201,7 @@ int main(void)
         cmocka_unit_test(tells_causes_only_to_who_asked),
         cmocka_unit_test(a_new_cause_is_news),
         cmocka_unit_test(a_failing_child_explains_its_owner),
+        cmocka_unit_test(an_ended_pod_explains_its_job),
         cmocka_unit_test(a_hindered_child_explains_its_owner),
     };
 
