@@ -66,7 +66,8 @@ static bool try_plant(const struct plant *plant, struct progress *progress)
         return false;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
-        printf("%2u NOT FOUND in %d seeds: %s\n", plant->number, SEEDS, plant->what);
+        if (plant->number)
+            printf("%2u NOT FOUND in %d seeds: %s\n", plant->number, SEEDS, plant->what);
         return false;
     }
     printf("%2u seed %3" PRIu64 ": %s\n              %s\n", plant->number, progress->seed,

@@ -73,6 +73,17 @@ static void rbac_draw(struct run *run)
                  species[kept].plural);
 }
 
+/* Sometimes nobody sees what goes with it. */
+static void crd_toggle(struct run *run)
+{
+    struct world *w = run->world;
+
+    if (dice_permille(&w->dice, 500))
+        wire_drop_connections();
+    world_crd(w, dice_permille(&w->dice, 500) ? SPECIES_WIDGET : SPECIES_GADGET,
+              dice_permille(&w->dice, 600));
+}
+
 static void door_toggle(struct run *run)
 {
     run->is_down = !run->is_down;
@@ -115,8 +126,7 @@ static void act(struct run *run)
     else if (what < 910)
         reader_toggle(run);
     else if (what < 930)
-        world_crd(w, dice_permille(&w->dice, 500) ? SPECIES_WIDGET : SPECIES_GADGET,
-                  dice_permille(&w->dice, 650));
+        crd_toggle(run);
     else if (what < 945)
         rbac_draw(run);
     else if (what < 960)
@@ -158,7 +168,7 @@ static void still(struct run *run)
         door_toggle(run);
     world_op(w, "{\"op\":\"rbac-clear\"}");
     for (int i = 0; i < SPECIES_COUNT; i++) {
-        if (species[i].is_custom && dice_permille(&w->dice, 800))
+        if (species[i].is_custom && dice_permille(&w->dice, 650))
             world_crd(w, i, true);
     }
     world_say(w, "quiet");
