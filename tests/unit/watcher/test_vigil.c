@@ -273,8 +273,10 @@ static void act(struct fixture *f)
 #define PODS 3
 #define SELECTING "pods@demo?app=web"
 
+enum { ABSENT, PENDING, RUNNING };
+
 struct cluster {
-    enum { ABSENT, PENDING, RUNNING } pods[PODS];
+    int pods[PODS];
     unsigned lives[PODS];
     unsigned version;
     bool is_stale[2]; /* the watches: of the name, of the selection */
