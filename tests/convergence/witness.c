@@ -15,7 +15,7 @@
 #include "convergence/judge.h"
 #include "convergence/reader.h"
 
-#define REMEMBERED_MS 2000
+#define REMEMBERED_MS 10000
 
 #define IS(u, name) ((u)->status == KSTATUS__V1__RECONCILE_STATUS__RECONCILE_STATUS_##name)
 
