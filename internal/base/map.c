@@ -69,6 +69,13 @@ static void sip_round(uint64_t v[4])
 }
 
 /* Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, with 1 and 3 rounds. */
+void ks_hash_seed(uint64_t seed)
+{
+    (void)pthread_once(&key_once, key_draw); /* as below; it must not come later */
+    hash_key[0] = seed;
+    hash_key[1] = ~seed;
+}
+
 uint64_t ks_hash(const void *data, size_t len)
 {
     const unsigned char *bytes = data;

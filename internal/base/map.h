@@ -33,5 +33,8 @@ void ks_map_foreach(struct ks_map *m, void (*fn)(void *ctx, struct ks_str key, v
 
 /* SipHash-1-3 with the process's random key; stable within one process. */
 uint64_t ks_hash(const void *data, size_t len);
+/* Makes the key, and so the order of what is kept by hash, the same in every run: for a test that
+ * is to be replayed, before it keeps anything. */
+void ks_hash_seed(uint64_t seed);
 
 #endif

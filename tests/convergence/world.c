@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 
 #include "kubesim/catalog.h"
 #include "kubesim/loop.h"
@@ -102,6 +103,7 @@ ks_rc world_new(uint64_t seed, bool is_verbose, struct world **out, struct ks_er
     w->is_verbose = is_verbose;
     w->dice.state = seed;
     ks_random_seed(dice_next(&w->dice) | 1);
+    ks_hash_seed(seed);
     ks_clock_test_init(&w->clock, WALL_START_MS);
     w->sim = (struct sim){
         .config = {.speed = 1, .history = 0, .bookmark_ms = dice_between(&w->dice, 16000, 60000)},

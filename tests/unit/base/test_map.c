@@ -122,9 +122,22 @@ static void lists_keep_order(void **state)
     assert_true(ks_list_is_empty(&a));
 }
 
+static void a_seed_repeats_its_hashes(void **state KS_UNUSED)
+{
+    uint64_t first;
+
+    ks_hash_seed(42);
+    first = ks_hash("a", 1);
+    ks_hash_seed(43);
+    assert_int_not_equal(ks_hash("a", 1), first);
+    ks_hash_seed(42);
+    assert_int_equal(ks_hash("a", 1), first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_seed_repeats_its_hashes),
         cmocka_unit_test(agrees_with_an_array),
         cmocka_unit_test(an_entry_may_go_while_walking),
         cmocka_unit_test(a_refused_entry_changes_nothing),
