@@ -182,7 +182,9 @@ static bool from_map(const struct ks_asked *a, const char *path, struct ks_json_
         (void)snprintf(field, sizeof(field), "%s.%.*s", path, /* may be cut: for people */
                        KS_STR_ARGS(ks_str_cut_utf8(name, 63)));
         (void)ks_decision_tell(out, field, m); /* always true */
-        return rest.len == 0 || tell_counter(a, rest, m, out);
+        if (rest.len == 0 || tell_counter(a, rest, m, out))
+            return true;
+        *out = (struct ks_decision){.comparison = ""}; /* the message only begins like this */
     }
     return false;
 }
