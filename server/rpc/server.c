@@ -37,10 +37,9 @@
 #include "server/rpc/call.h"
 #include "server/rpc/cq.h"
 #include "server/rpc/door.h"
-#include "server/rpc/get_call.h"
 #include "server/rpc/health.h"
 #include "server/rpc/log.h"
-#include "server/rpc/wait_call.h"
+#include "server/rpc/unary_call.h"
 #include "server/rpc/watch_call.h"
 
 #define AWAITED_CALLS 16

@@ -27,11 +27,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "server/rpc/call.h"
-#include "server/rpc/get_call.h"
 #include "server/rpc/health.h"
 #include "server/rpc/server.h"
 #include "server/rpc/source.h"
-#include "server/rpc/wait_call.h"
+#include "server/rpc/unary_call.h"
 #include "server/rpc/watch_call.h"
 #include "support/torture.h"
 
