@@ -28,13 +28,10 @@
 
 #include "client/cli/dial.h"
 #include "client/cli/ending.h"
-#include "client/cli/lines.h"
 #include "client/cli/merge.h"
+#include "client/cli/pane.h"
 #include "client/cli/relay.h"
 #include "client/cli/report.h"
-#include "client/cli/rows.h"
-#include "client/cli/screen.h"
-#include "client/cli/table.h"
 
 #define TIMEOUT_MS ((int64_t)5 * 60 * 1000)
 /* A server that does not tell the outcome when it is due. */
@@ -43,12 +40,8 @@
  */
 #define RETURN_MS 30000
 #define REOPEN_MS 1000
-#define PAINT_MS 100
-#define TICK_MS 1000
-#define OUTPUT_MAX_BYTES ((size_t)1 << 28)
 #define LEGEND_LINES 2
-
-enum view { VIEW_TABLE, VIEW_LINES, VIEW_JSON };
+#define LEGEND_MAX_BYTES 1024
 
 struct call {
     struct kstatus_watch *watch; /* NULL: between two streams */
@@ -61,13 +54,7 @@ struct call {
 struct waiting {
     const struct ks_options *options;
     struct ks_targets targets;
-    enum view view;
-    struct ks_rows *rows; /* VIEW_TABLE */
-    struct ks_lines lines;
-    struct ks_screen screen;
-    struct ks_table_format format;
-    struct ks_buf frame;
-    struct ks_buf out;
+    struct ks_pane pane;
     struct kstatus_client *client;
     struct call calls[KS_CALLS_MAX];
     size_t call_count;
@@ -76,7 +63,6 @@ struct waiting {
     int signal_fd; /* -1: none */
     int64_t timeout_ms;
     int64_t start_ms; /* mono */
-    int64_t paint_ms; /* mono: when the next frame is due */
     bool has_response;
     bool is_done;
     int code;
@@ -93,24 +79,18 @@ static void stop(struct waiting *w, int code)
     w->code = code;
 }
 
-/* Prints what is in out, or says why it cannot. */
 static void flush(struct waiting *w, ks_rc rc)
 {
-    if (rc) {
-        ks_report_complain("cannot print: %s", ks_rc_text(rc));
+    if (!ks_pane_flush(&w->pane, rc))
         stop(w, KS_EXIT_BAD);
-    } else if (!ks_report_write(ks_buf_str(&w->out))) {
-        stop(w, KS_EXIT_BAD);
-    }
-    ks_buf_clear(&w->out);
 }
 
-static ks_rc append_legend(struct waiting *w)
+static ks_rc append_legend(const struct waiting *w, struct ks_buf *to)
 {
     char took[KS_AGE_MAX];
     char all[KS_AGE_MAX];
 
-    return ks_buf_appendf(&w->frame, "waiting until %s: %s of %s\n",
+    return ks_buf_appendf(to, "waiting until %s: %s of %s\n",
                           ks_ending_goal_text(w->options->wait_goal),
                           ks_age_format(mono_ms() - w->start_ms, took),
                           w->timeout_ms ? ks_age_format(w->timeout_ms, all) : "any time");
@@ -118,35 +98,13 @@ static ks_rc append_legend(struct waiting *w)
 
 static void paint(struct waiting *w)
 {
-    ks_rc rc;
+    KS_CLEANUP(ks_buf_fini) struct ks_buf legend = KS_BUF(LEGEND_MAX_BYTES);
+    ks_rc rc = w->is_done ? KS_RC_OK : append_legend(w, &legend);
 
-    ks_buf_clear(&w->frame);
-    ks_rows_sweep(w->rows, mono_ms());
-    w->format.now_ms = ks_clock_real.wall_ms(&ks_clock_real);
-    w->format.width = w->screen.width;
-    w->format.height = w->screen.height > LEGEND_LINES ? w->screen.height - LEGEND_LINES : 1;
-    rc = ks_table_render(w->rows, &w->format, &w->frame);
-    if (!rc && !w->is_done)
-        rc = append_legend(w);
-    if (!rc)
-        rc = ks_screen_paint(&w->screen, ks_buf_str(&w->frame), &w->out);
-    flush(w, rc);
-    w->paint_ms = mono_ms() + TICK_MS;
-}
-
-static ks_rc show(struct waiting *w, const Kstatus__V1__Event *event, int64_t wall_ms)
-{
-    switch (w->view) {
-    case VIEW_TABLE:
-        if (w->paint_ms > mono_ms() + PAINT_MS)
-            w->paint_ms = mono_ms() + PAINT_MS;
-        return ks_rows_apply(w->rows, event, mono_ms());
-    case VIEW_LINES:
-        return ks_lines_append_event(&w->lines, event, wall_ms, &w->out);
-    case VIEW_JSON:
-        return KS_RC_OK;
-    }
-    return KS_RC_INTERNAL;
+    if (rc)
+        flush(w, rc);
+    else if (!ks_pane_paint(&w->pane, ks_buf_str(&legend), LEGEND_LINES))
+        stop(w, KS_EXIT_BAD);
 }
 
 static void tell_ending(struct waiting *w)
@@ -154,12 +112,12 @@ static void tell_ending(struct waiting *w)
     ks_rc rc;
 
     stop(w, ks_ending_code(&w->ending));
-    if (w->view == VIEW_TABLE)
+    if (w->pane.view == KS_PANE_TABLE)
         paint(w);
-    if (w->view == VIEW_JSON)
-        rc = ks_ending_append_json(&w->out, &w->ending);
+    if (w->pane.view == KS_PANE_JSON)
+        rc = ks_ending_append_json(&w->pane.out, &w->ending);
     else
-        rc = ks_ending_append_text(&w->out, &w->ending, w->options, &w->targets,
+        rc = ks_ending_append_text(&w->pane.out, &w->ending, w->options, &w->targets,
                                    mono_ms() - w->start_ms);
     flush(w, rc);
 }
@@ -195,8 +153,9 @@ static void take(struct waiting *w, struct call *call, const Kstatus__V1__WatchR
         if (event->event_case == KSTATUS__V1__EVENT__EVENT_OUTCOME)
             outcome = event->outcome;
         else
-            rc = show(w, event, wall_ms);
+            rc = ks_pane_show(&w->pane, event, wall_ms);
     }
+    ks_pane_changed(&w->pane);
     flush(w, rc);
     if (outcome && !w->is_done)
         decide(w, call, outcome);
@@ -220,7 +179,7 @@ static void on_end(struct waiting *w, struct call *call, const struct kstatus_er
         call->reopen_ms = mono_ms() + REOPEN_MS;
         return;
     }
-    if (w->view == VIEW_TABLE && w->has_response)
+    if (w->pane.view == KS_PANE_TABLE && w->has_response)
         paint(w);
     stop(w, ks_dial_explain(w->options, end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
 }
@@ -244,11 +203,7 @@ static void on_signal(struct waiting *w)
 
     if (read(w->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    if (info.ssi_signo == SIGWINCH)
-        ks_screen_on_resize(&w->screen);
-    else
-        ks_screen_on_continue(&w->screen);
-    w->paint_ms = 0;
+    (void)ks_pane_on_signal(&w->pane, (int)info.ssi_signo); /* no other is blocked */
 }
 
 static int poll_timeout(const struct waiting *w)
@@ -256,8 +211,8 @@ static int poll_timeout(const struct waiting *w)
     int64_t until = w->timeout_ms ? w->start_ms + w->timeout_ms + PATIENCE_MS : INT64_MAX;
     int64_t left;
 
-    if (w->view == VIEW_TABLE && w->paint_ms < until)
-        until = w->paint_ms;
+    if (w->pane.view == KS_PANE_TABLE && w->pane.paint_ms < until)
+        until = w->pane.paint_ms;
     for (size_t i = 0; i < w->call_count; i++) {
         if (w->calls[i].reopen_ms && w->calls[i].reopen_ms < until)
             until = w->calls[i].reopen_ms;
@@ -276,27 +231,17 @@ static void check_patience(struct waiting *w)
     stop(w, KS_EXIT_LOST);
 }
 
-static bool open_view(struct waiting *w)
+/* Of those that a table needs; others end the program. */
+static bool block_signals(struct waiting *w)
 {
     sigset_t set;
 
-    if (w->options->output == KS_OUTPUT_JSON)
-        w->view = VIEW_JSON;
-    else
-        w->view = isatty(STDOUT_FILENO) ? VIEW_TABLE : VIEW_LINES;
-    w->lines.targets = &w->targets;
-    ks_buf_init(&w->frame, OUTPUT_MAX_BYTES);
-    ks_buf_init(&w->out, OUTPUT_MAX_BYTES);
-    if (w->view != VIEW_TABLE)
+    if (w->pane.view != KS_PANE_TABLE)
         return true;
-    ks_screen_init(&w->screen, STDOUT_FILENO);
-    w->format.charset = ks_text_init_locale();
-    w->format.has_colour = ks_screen_has_colour(STDOUT_FILENO);
-    w->rows = ks_rows_new(&w->targets);
     (void)sigemptyset(&set); /* these cannot fail for these signals */
     (void)sigaddset(&set, SIGWINCH);
     (void)sigaddset(&set, SIGCONT);
-    if (!w->rows || pthread_sigmask(SIG_BLOCK, &set, NULL))
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL))
         return false;
     w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     return w->signal_fd >= 0;
@@ -406,7 +351,7 @@ static void loop(struct waiting *w)
                 on_relay(w, &w->calls[i]);
         }
         reopen_due(w);
-        if (!w->is_done && w->view == VIEW_TABLE && mono_ms() >= w->paint_ms)
+        if (!w->is_done && w->pane.view == KS_PANE_TABLE && mono_ms() >= w->pane.paint_ms)
             paint(w);
         check_patience(w);
     }
@@ -435,10 +380,8 @@ static void close_all(struct waiting *w)
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
         close_stream(&w->calls[i]);
     kstatus_client_free(w->client);
-    ks_rows_free(w->rows);
     ks_ending_fini(&w->ending);
-    ks_buf_fini(&w->frame);
-    ks_buf_fini(&w->out);
+    ks_pane_fini(&w->pane);
     if (w->signal_fd >= 0)
         (void)close(w->signal_fd); /* a signalfd */
     ks_targets_fini(&w->targets);
@@ -459,8 +402,7 @@ static int run(const struct ks_options *options)
         return KS_EXIT_USAGE;
     }
     w.start_ms = mono_ms();
-    w.paint_ms = w.start_ms + PAINT_MS;
-    if (!open_view(&w))
+    if (!ks_pane_init(&w.pane, options, &w.targets) || !block_signals(&w))
         ks_report_complain("cannot start: out of memory or of descriptors");
     else if (open_streams(&w))
         loop(&w);

@@ -5,7 +5,7 @@
  * --for gives, or the end of the stream.
  *
  * The model: one loop in poll() over the relay and the signals. Events change the rows at once; the
- * table is painted at most each PAINT_MS, and each TICK_MS for the ages.
+ * table is painted as the pane says.
  *
  * Invariants: 1. signals are blocked before the first thread is made, so they come to the loop
  * alone; 2. the watch is freed after the relay was closed; 3. the last frame shows all that was
@@ -26,30 +26,17 @@
 #include "client/cli/ask.h"
 #include "client/cli/dial.h"
 #include "client/cli/json_out.h"
-#include "client/cli/lines.h"
 #include "client/cli/merge.h"
+#include "client/cli/pane.h"
 #include "client/cli/relay.h"
 #include "client/cli/report.h"
-#include "client/cli/rows.h"
-#include "client/cli/screen.h"
-#include "client/cli/table.h"
 
-#define PAINT_MS 100
-#define TICK_MS 1000
-#define OUTPUT_MAX_BYTES ((size_t)1 << 28)
-
-enum view { VIEW_TABLE, VIEW_LINES, VIEW_JSON };
+#define CURSOR_LINES 1
 
 struct watching {
     const struct ks_options *options;
     struct ks_targets targets;
-    enum view view;
-    struct ks_rows *rows; /* VIEW_TABLE */
-    struct ks_lines lines;
-    struct ks_screen screen;
-    struct ks_table_format format;
-    struct ks_buf frame;
-    struct ks_buf out;
+    struct ks_pane pane;
     struct kstatus_client *client;
     struct kstatus_follow *follows[KS_CALLS_MAX];
     bool is_lost[KS_CALLS_MAX];
@@ -58,8 +45,7 @@ struct watching {
     struct ks_ask asked[KS_CALLS_MAX]; /* of each call */
     struct ks_merge merge;
     int signal_fd;
-    int64_t end_ms;   /* mono; -1: none */
-    int64_t paint_ms; /* mono: when the next frame is due */
+    int64_t end_ms; /* mono; -1: none */
     bool has_response;
     bool is_done;
     int code;
@@ -76,48 +62,26 @@ static void stop(struct watching *w, int code)
     w->code = code;
 }
 
-/* Prints what is in out, or says why it cannot. */
 static void flush(struct watching *w, ks_rc rc)
 {
-    if (rc) {
-        ks_report_complain("cannot print: %s", ks_rc_text(rc));
+    if (!ks_pane_flush(&w->pane, rc))
         stop(w, KS_EXIT_BAD);
-    } else if (!ks_report_write(ks_buf_str(&w->out))) {
-        stop(w, KS_EXIT_BAD);
-    }
-    ks_buf_clear(&w->out);
 }
 
 static void paint(struct watching *w)
 {
-    ks_rc rc;
-
-    ks_buf_clear(&w->frame);
-    ks_rows_sweep(w->rows, mono_ms());
-    w->format.now_ms = ks_clock_real.wall_ms(&ks_clock_real);
-    w->format.width = w->screen.width;
-    w->format.height = w->screen.height > 1 ? w->screen.height - 1 : 1; /* the cursor's line */
-    rc = ks_table_render(w->rows, &w->format, &w->frame);
-    if (!rc)
-        rc = ks_screen_paint(&w->screen, ks_buf_str(&w->frame), &w->out);
-    flush(w, rc);
-    w->paint_ms = mono_ms() + TICK_MS;
+    if (!ks_pane_paint(&w->pane, (struct ks_str){0}, CURSOR_LINES))
+        stop(w, KS_EXIT_BAD);
 }
 
 static ks_rc show_event(struct watching *w, const Kstatus__V1__Event *event, int64_t wall_ms)
 {
     ks_rc rc;
 
-    switch (w->view) {
-    case VIEW_TABLE:
-        return ks_rows_apply(w->rows, event, mono_ms());
-    case VIEW_LINES:
-        return ks_lines_append_event(&w->lines, event, wall_ms, &w->out);
-    case VIEW_JSON:
-        rc = ks_json_out_append(&w->out, &event->base);
-        return rc ? rc : ks_buf_append_byte(&w->out, '\n');
-    }
-    return KS_RC_INTERNAL;
+    if (w->pane.view != KS_PANE_JSON)
+        return ks_pane_show(&w->pane, event, wall_ms);
+    rc = ks_json_out_append(&w->pane.out, &event->base);
+    return rc ? rc : ks_buf_append_byte(&w->pane.out, '\n');
 }
 
 static int64_t emit_time(const Kstatus__V1__WatchResponse *response)
@@ -187,7 +151,7 @@ static void on_end(struct watching *w, size_t call, const struct kstatus_error *
             stop(w, KS_EXIT_LOST);
         return;
     }
-    if (w->view == VIEW_TABLE && w->has_response)
+    if (w->pane.view == KS_PANE_TABLE && w->has_response)
         paint(w);
     stop(w, ks_dial_explain(w->options, end, w->has_response ? KS_DIAL_STREAM : KS_DIAL_CALL));
 }
@@ -207,9 +171,9 @@ static void on_loss(struct watching *w, size_t call, const struct ks_relay_loss 
     bool was_lost = is_any_lost(w);
 
     w->is_lost[call] = loss->is_lost;
-    w->format.is_lost = is_any_lost(w);
-    w->paint_ms = 0;
-    if (w->view == VIEW_TABLE || was_lost == w->format.is_lost)
+    w->pane.format.is_lost = is_any_lost(w);
+    w->pane.paint_ms = 0;
+    if (w->pane.view == KS_PANE_TABLE || was_lost == w->pane.format.is_lost)
         return;
     if (loss->is_lost)
         ks_report_complain("lost the stream from kstatusd at %s: %s; trying again",
@@ -231,8 +195,7 @@ static void on_relay(struct watching *w, size_t call)
     if (response) {
         show(w, response);
         ks_relay_done(relay);
-        if (w->view == VIEW_TABLE && w->paint_ms > mono_ms() + PAINT_MS)
-            w->paint_ms = mono_ms() + PAINT_MS;
+        ks_pane_changed(&w->pane);
     }
     if (ks_relay_end(relay, &end))
         on_end(w, call, &end);
@@ -244,20 +207,13 @@ static void on_signal(struct watching *w)
 
     if (read(w->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    if (info.ssi_signo == SIGWINCH) {
-        ks_screen_on_resize(&w->screen);
-        w->paint_ms = 0;
-    } else if (info.ssi_signo == SIGCONT) {
-        ks_screen_on_continue(&w->screen);
-        w->paint_ms = 0;
-    } else {
+    if (!ks_pane_on_signal(&w->pane, (int)info.ssi_signo))
         stop(w, KS_EXIT_OK);
-    }
 }
 
 static int poll_timeout(const struct watching *w)
 {
-    int64_t until = w->view == VIEW_TABLE ? w->paint_ms : -1;
+    int64_t until = w->pane.view == KS_PANE_TABLE ? w->pane.paint_ms : -1;
     int64_t left;
 
     if (w->end_ms >= 0 && (until < 0 || w->end_ms < until))
@@ -289,8 +245,8 @@ static void loop(struct watching *w)
         }
         if (!w->is_done && w->end_ms >= 0 && mono_ms() >= w->end_ms)
             stop(w, KS_EXIT_OK);
-        if (w->view == VIEW_TABLE &&
-            (w->is_done ? w->code == KS_EXIT_OK : mono_ms() >= w->paint_ms))
+        if (w->pane.view == KS_PANE_TABLE &&
+            (w->is_done ? w->code == KS_EXIT_OK : mono_ms() >= w->pane.paint_ms))
             paint(w);
     }
 }
@@ -303,7 +259,7 @@ static bool block_signals(struct watching *w)
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGHUP);
-    if (w->view == VIEW_TABLE) {
+    if (w->pane.view == KS_PANE_TABLE) {
         (void)sigaddset(&set, SIGWINCH);
         (void)sigaddset(&set, SIGCONT);
     }
@@ -311,24 +267,6 @@ static bool block_signals(struct watching *w)
         return false;
     w->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     return w->signal_fd >= 0;
-}
-
-static bool open_view(struct watching *w)
-{
-    if (w->options->output == KS_OUTPUT_JSON)
-        w->view = VIEW_JSON;
-    else
-        w->view = isatty(STDOUT_FILENO) ? VIEW_TABLE : VIEW_LINES;
-    w->lines.targets = &w->targets;
-    ks_buf_init(&w->frame, OUTPUT_MAX_BYTES);
-    ks_buf_init(&w->out, OUTPUT_MAX_BYTES);
-    if (w->view != VIEW_TABLE)
-        return true;
-    ks_screen_init(&w->screen, STDOUT_FILENO);
-    w->format.charset = ks_text_init_locale();
-    w->format.has_colour = ks_screen_has_colour(STDOUT_FILENO);
-    w->rows = ks_rows_new(&w->targets);
-    return w->rows != NULL;
 }
 
 static bool open_streams(struct watching *w)
@@ -355,9 +293,7 @@ static void close_all(struct watching *w)
     kstatus_client_free(w->client);
     for (size_t i = 0; i < KS_CALLS_MAX; i++)
         ks_relay_free(w->relays[i]);
-    ks_rows_free(w->rows);
-    ks_buf_fini(&w->frame);
-    ks_buf_fini(&w->out);
+    ks_pane_fini(&w->pane);
     if (w->signal_fd >= 0)
         (void)close(w->signal_fd); /* a signalfd */
     ks_targets_fini(&w->targets);
@@ -373,8 +309,7 @@ static int run(const struct ks_options *options)
         return KS_EXIT_USAGE;
     }
     w.end_ms = options->for_ms >= 0 ? mono_ms() + options->for_ms : -1;
-    w.paint_ms = mono_ms() + PAINT_MS;
-    if (!open_view(&w) || !block_signals(&w))
+    if (!ks_pane_init(&w.pane, options, &w.targets) || !block_signals(&w))
         ks_report_complain("cannot start: out of memory or of descriptors");
     else if (open_streams(&w))
         loop(&w);
