@@ -18,10 +18,6 @@
  */
 #include "watcher/children.h"
 
-/* No API server gives out longer ones. */
-#define NS_BYTES_MAX 63
-#define NAME_BYTES_MAX 253
-
 static struct ks_object *shown_of(struct ks_object *first, struct ks_str uid)
 {
     for (struct ks_object *o = first; o; o = o->sibling) {
@@ -36,7 +32,7 @@ struct ks_object *ks_child_object(const struct ks_child *c)
     const struct ks_status_kind *kind = ks_child_kind_of(c->brood->kind);
     const struct ks_record *r = c->record;
 
-    if (r->ns.len > NS_BYTES_MAX || r->name.len > NAME_BYTES_MAX)
+    if (!ks_name_fits(r->ns, r->name))
         return NULL;
     KS_LIST_FOREACH(link, &c->brood->nursery->session->kinds)
     {

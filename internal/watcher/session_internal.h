@@ -41,6 +41,12 @@
 /* Doubts that are looked into at once. */
 #define KS_DOUBTS_MAX 8
 
+/* No API server gives longer names out. */
+static inline bool ks_name_fits(struct ks_str ns, struct ks_str name)
+{
+    return ns.len <= 63 && name.len <= 253;
+}
+
 typedef uint64_t ks_target_bits;
 
 struct ks_facts;

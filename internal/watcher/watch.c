@@ -40,9 +40,6 @@
 #include "watcher/facts.h"
 #include "watcher/selector.h"
 
-#define NS_BYTES_MAX 63
-#define NAME_BYTES_MAX 253
-
 static struct ks_object *unpinned_of(struct ks_object *first)
 {
     while (first && first->pin.len)
@@ -55,8 +52,7 @@ static struct ks_object *link_record(struct ks_watch *w, struct ks_record *recor
 {
     struct ks_object *first;
 
-    /* No API server gives longer ones out. */
-    if (record->ns.len > NS_BYTES_MAX || record->name.len > NAME_BYTES_MAX)
+    if (!ks_name_fits(record->ns, record->name))
         return NULL;
     if (w->selecting &&
         !ks_object_get(w->session, w->kind, record->ns, record->name, (struct ks_str){0}))
@@ -234,7 +230,7 @@ static bool bad_object(struct ks_watch *w, struct ks_str ns, struct ks_str name,
 
     if (name.len == 0)
         w->unnamed_rc = err->rc;
-    if (name.len == 0 || ns.len > NS_BYTES_MAX || name.len > NAME_BYTES_MAX)
+    if (name.len == 0 || !ks_name_fits(ns, name))
         return true;
     if (w->selecting && !ks_object_get(s, w->kind, ns, name, (struct ks_str){0}))
         return false;
@@ -286,7 +282,7 @@ static bool bad_gone(struct ks_watch *w, struct ks_str ns, struct ks_str name)
 {
     struct ks_object *first = NULL;
 
-    if (ns.len <= NS_BYTES_MAX && name.len <= NAME_BYTES_MAX)
+    if (ks_name_fits(ns, name))
         first = ks_object_find(w->kind, ns, name);
     for (struct ks_object *o = first; o; o = o->sibling) {
         if (!lose_unreadable(w, o))

@@ -190,17 +190,16 @@ static void an_update_with_other_targets_is_not_merged(void **state)
     fixture_fini(&f);
 }
 
-static void reopen(struct fixture *f, const struct ks_until_config *until, ks_feed_want want)
+/* As the configuration says beside the fixture's own. */
+static void reopen(struct fixture *f, const struct ks_until_config *until,
+                   struct ks_feed_config config)
 {
     const struct ks_session_config session = {.until = until};
-    const struct ks_feed_config config = {
-        .session = &session,
-        .outbox = f->outbox,
-        .stats = &f->stats,
-        .clock = &f->clock.clock,
-        .want = want,
-    };
 
+    config.session = &session;
+    config.outbox = f->outbox;
+    config.stats = &f->stats;
+    config.clock = &f->clock.clock;
     f->feed = ks_feed_free(f->feed);
     assert_int_equal(ks_feed_new(&config, &ops, f, &f->feed, NULL), KS_RC_OK);
 }
@@ -209,7 +208,7 @@ static void reopen_with_goal(struct fixture *f, ks_feed_want want)
 {
     static const struct ks_until_config until = {.goal = KS_GOAL_ALL_CURRENT};
 
-    reopen(f, &until, want);
+    reopen(f, &until, (struct ks_feed_config){.want = want});
 }
 
 static void a_snapshot_has_each_object_once(void **state)
@@ -218,7 +217,7 @@ static void a_snapshot_has_each_object_once(void **state)
 
     (void)state;
     fixture_init(&f, 10);
-    reopen(&f, NULL, KS_FEED_SNAPSHOT);
+    reopen(&f, NULL, (struct ks_feed_config){.want = KS_FEED_SNAPSHOT});
     fake_update(0, "for one target");
     fake_update_of(0, 2, "for two");
     expect_waiting(&f, (const int[]){2}, 1);
@@ -327,19 +326,11 @@ static void the_outcome_alone_can_be_had(void **state)
 
 static void a_blind_feed_is_synced_at_once(void **state)
 {
-    const struct ks_session_config session = {0};
     struct fixture f;
-    struct ks_feed_config config;
 
     (void)state;
     fixture_init(&f, 10);
-    f.feed = ks_feed_free(f.feed);
-    config = (struct ks_feed_config){.session = &session,
-                                     .outbox = f.outbox,
-                                     .stats = &f.stats,
-                                     .clock = &f.clock.clock,
-                                     .is_blind = true};
-    assert_int_equal(ks_feed_new(&config, &ops, &f, &f.feed, NULL), KS_RC_OK);
+    reopen(&f, NULL, (struct ks_feed_config){.is_blind = true});
     assert_false(fake_session_is_open());
     expect_waiting(&f, (const int[]){4}, 1);
     ks_feed_beat(f.feed);
@@ -351,19 +342,11 @@ static void a_blind_feed_is_synced_at_once(void **state)
 
 static void a_summary_tells_counts_alone(void **state)
 {
-    const struct ks_session_config session = {0};
     struct fixture f;
-    struct ks_feed_config config;
 
     (void)state;
     fixture_init(&f, 10);
-    f.feed = ks_feed_free(f.feed);
-    config = (struct ks_feed_config){.session = &session,
-                                     .outbox = f.outbox,
-                                     .stats = &f.stats,
-                                     .clock = &f.clock.clock,
-                                     .is_summary = true};
-    assert_int_equal(ks_feed_new(&config, &ops, &f, &f.feed, NULL), KS_RC_OK);
+    reopen(&f, NULL, (struct ks_feed_config){.is_summary = true});
     fake_update(0, "a");
     assert_int_equal(f.changes, 0); /* SYNCED will tell */
     fake_synced();
@@ -389,7 +372,7 @@ static void objects_are_told_again(void **state)
     for (int round = 0; round < 2; round++) {
         fixture_init(&f, 10);
         if (round)
-            reopen_with_goal(&f, false);
+            reopen_with_goal(&f, KS_FEED_CHANGES);
         fake_update(0, "a");
         fake_update(1, "b");
         fake_synced();
