@@ -25,6 +25,11 @@ bool ks_rv_is_older(struct ks_str a, struct ks_str b)
     return a.len != b.len ? a.len < b.len : memcmp(a.ptr, b.ptr, a.len) < 0;
 }
 
+bool ks_rv_reaches(struct ks_str rv, struct ks_str min)
+{
+    return ks_str_eq(min, rv) || ks_rv_is_older(min, rv);
+}
+
 bool ks_rv_is_resumable(struct ks_str rv)
 {
     return rv.len > 0 && rv.len <= KS_RV_MAX_BYTES && !ks_str_is(rv, "0");

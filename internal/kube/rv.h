@@ -22,6 +22,8 @@
 bool ks_rv_is_well_formed(struct ks_str rv);
 /* Whether both are well-formed and a < b. */
 bool ks_rv_is_older(struct ks_str a, struct ks_str b);
+/* Whether it is min, or newer. */
+bool ks_rv_reaches(struct ks_str rv, struct ks_str min);
 /* Whether a watch may be resumed from it: not "", not "0", not longer than KS_RV_MAX_BYTES. */
 bool ks_rv_is_resumable(struct ks_str rv);
 

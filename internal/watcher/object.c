@@ -296,7 +296,7 @@ struct ks_str ks_object_name(const struct ks_object *o)
 
 struct ks_str ks_object_uid(const struct ks_object *o)
 {
-    return ks_str_make(o->uid.ptr, o->uid.len);
+    return ks_text_str(&o->uid);
 }
 
 void ks_object_id_of(const struct ks_object *o, struct ks_object_id *out)

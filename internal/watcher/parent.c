@@ -419,7 +419,7 @@ void ks_parent_forget_version(struct ks_object *first)
 
 static bool is_stale(const struct ks_parent *p, const struct ks_sighting *seen)
 {
-    return ks_rv_is_older(seen->version, ks_str_make(p->version.ptr, p->version.len));
+    return ks_rv_is_older(seen->version, ks_text_str(&p->version));
 }
 
 static bool see(struct ks_parent *p, const struct ks_parent_sight *sight)

@@ -67,6 +67,11 @@ struct ks_text {
     uint32_t cap;
 };
 
+static inline struct ks_str ks_text_str(const struct ks_text *t)
+{
+    return ks_str_make(t->ptr, t->len);
+}
+
 struct ks_pursuit;
 struct ks_doubt;
 struct ks_recheck;

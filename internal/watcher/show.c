@@ -81,7 +81,7 @@ void ks_object_event(const struct ks_session *s, struct ks_object *o, uint32_t *
     *out = (struct ks_event){.kind = KS_EVENT_UPDATE, .sink_slot = &o->sink_slot};
     ks_update_of(o->shown, &out->update);
     ks_object_id_of(o, &out->update.object);
-    out->update.resource_version = ks_str_make(o->version.ptr, o->version.len);
+    out->update.resource_version = ks_text_str(&o->version);
     out->update.observe_time_ms = ks_loop_wall_ms(s->loop);
     out->update.transition_time_ms = o->transition_wall_ms;
     out->update.target_ids = ids;
@@ -289,24 +289,19 @@ static bool show_other_uid(struct ks_session *s, struct ks_object *o, struct ks_
  * another world.) */
 static bool is_stale(const struct ks_object *o, const struct ks_sighting *seen)
 {
-    return ks_rv_is_older(seen->version, ks_str_make(o->version.ptr, o->version.len));
-}
-
-static bool reaches(struct ks_str version, struct ks_str min)
-{
-    return ks_str_eq(min, version) || ks_rv_is_older(min, version);
+    return ks_rv_is_older(seen->version, ks_text_str(&o->version));
 }
 
 /* A target waits for this version: then that it is there is news, whatever the state. */
 static bool is_awaited(const struct ks_session *s, const struct ks_object *o, struct ks_str version)
 {
-    struct ks_str known = ks_str_make(o->version.ptr, o->version.len);
+    struct ks_str known = ks_text_str(&o->version);
 
     for (size_t i = 0; o->named && i < s->pursuit_count; i++) {
         struct ks_str min = s->pursuits[i].target.min_version;
 
-        if (min.len && (o->named & ks_pursuit_bit(&s->pursuits[i])) && !reaches(known, min) &&
-            reaches(version, min))
+        if (min.len && (o->named & ks_pursuit_bit(&s->pursuits[i])) && !ks_rv_reaches(known, min) &&
+            ks_rv_reaches(version, min))
             return true;
     }
     return false;

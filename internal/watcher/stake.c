@@ -148,7 +148,7 @@ static ks_rc stake_make(struct ks_session *s, struct ks_object *o, struct ks_jso
 static bool shows(const struct ks_object *o, const struct ks_record *record)
 {
     return ks_object_targets(o) && !o->is_gone && ks_str_eq(ks_object_uid(o), record->uid) &&
-           ks_str_eq(ks_str_make(o->version.ptr, o->version.len), record->resource_version);
+           ks_str_eq(ks_text_str(&o->version), record->resource_version);
 }
 
 bool ks_stakes_make(struct ks_session *s, struct ks_object *first, const struct ks_record *record,

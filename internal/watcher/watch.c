@@ -351,8 +351,7 @@ static bool excuse_all(struct ks_watch *w, struct ks_str reason, const struct ks
 static bool is_newer_than_list(const struct ks_watch *w, const struct ks_object *o)
 {
     return o->uid.len && !o->is_gone &&
-           ks_rv_is_older(ks_informer_version(w->informer),
-                          ks_str_make(o->version.ptr, o->version.len));
+           ks_rv_is_older(ks_informer_version(w->informer), ks_text_str(&o->version));
 }
 
 /* The list is complete: what it does not contain is not there, unless it is one of those that could
