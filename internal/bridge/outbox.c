@@ -47,9 +47,8 @@ struct ks_outbox_slot {
     struct item item;
     struct ks_list all; /* in the outbox's slots, until it is freed */
     bool is_held;
-    bool has_entered;        /* ready, ever */
-    int64_t entered_mono_ms; /* and when last */
-    uint64_t tag;            /* the producer's */
+    bool has_entered; /* ready, ever */
+    uint64_t tag;     /* the producer's */
 };
 
 struct ks_outbox {
@@ -235,7 +234,6 @@ static void enter(struct ks_outbox *o, struct ks_outbox_slot *slot, int64_t now_
 {
     slot->is_held = false;
     slot->has_entered = true;
-    slot->entered_mono_ms = now_mono_ms;
     enqueue(o, &slot->item, now_mono_ms);
 }
 
@@ -243,27 +241,21 @@ static bool is_early(const struct ks_outbox *o, const struct ks_outbox_slot *slo
                      int64_t now_mono_ms)
 {
     return o->interval_ms && slot->has_entered &&
-           now_mono_ms - slot->entered_mono_ms < o->interval_ms;
+           now_mono_ms - slot->item.put_mono_ms < o->interval_ms;
 }
 
 /* Called with the lock held: all that is held, or what is held no longer than it must be. */
 static void let_go(struct ks_outbox *o, bool must_all, int64_t now_mono_ms)
 {
-    struct ks_list kept;
-    struct ks_list *link;
+    KS_LIST_FOREACH(link, &o->held)
+    {
+        struct ks_outbox_slot *slot = KS_CONTAINER_OF(link, struct ks_outbox_slot, item.link);
 
-    ks_list_init(&kept);
-    while ((link = ks_list_pop(&o->held)) != NULL) {
-        struct item *item = KS_CONTAINER_OF(link, struct item, link);
-        struct ks_outbox_slot *slot = KS_CONTAINER_OF(item, struct ks_outbox_slot, item);
-
-        if (must_all || !is_early(o, slot, now_mono_ms))
-            enter(o, slot, now_mono_ms);
-        else
-            ks_list_push(&kept, link);
+        if (!must_all && is_early(o, slot, now_mono_ms))
+            continue;
+        ks_list_remove(link);
+        enter(o, slot, now_mono_ms);
     }
-    while ((link = ks_list_pop(&kept)) != NULL)
-        ks_list_push(&o->held, link);
 }
 
 void ks_outbox_release(struct ks_outbox *o)

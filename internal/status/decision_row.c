@@ -97,6 +97,17 @@ static bool test_partition(const struct ks_asked *a, const struct row *row, stru
                         (int64_t)((uint64_t)replicas - (uint64_t)partition), out);
 }
 
+/* As they are written. */
+static bool tell_values(const struct ks_asked *a, const struct row *row, struct ks_decision *out)
+{
+    copy(out->field, row->left);
+    ks_decision_value(out->value, ks_asked_find(a, row->left));
+    copy(out->other_field, row->right);
+    ks_decision_value(out->other_value, ks_asked_find(a, row->right));
+    out->comparison = comparison_texts[row->comparison];
+    return true;
+}
+
 static bool test_texts(const struct ks_asked *a, const struct row *row, struct ks_decision *out)
 {
     struct ks_str left = ks_json_lenient_str(a->object, row->left, "");
@@ -104,12 +115,7 @@ static bool test_texts(const struct ks_asked *a, const struct row *row, struct k
 
     if (ks_str_eq(left, right))
         return false;
-    copy(out->field, row->left);
-    ks_decision_value(out->value, ks_asked_find(a, row->left));
-    copy(out->other_field, row->right);
-    ks_decision_value(out->other_value, ks_asked_find(a, row->right));
-    out->comparison = comparison_texts[row->comparison];
-    return true;
+    return tell_values(a, row, out);
 }
 
 /* A time that is absent lies before all others. */
@@ -124,12 +130,7 @@ static bool test_times(const struct ks_asked *a, const struct row *row, struct k
 {
     if (!holds(time_of(a, row->left), row->comparison, time_of(a, row->right)))
         return false;
-    copy(out->field, row->left);
-    ks_decision_value(out->value, ks_asked_find(a, row->left));
-    copy(out->other_field, row->right);
-    ks_decision_value(out->other_value, ks_asked_find(a, row->right));
-    out->comparison = comparison_texts[row->comparison];
-    return true;
+    return tell_values(a, row, out);
 }
 
 static bool test_show(const struct ks_asked *a, const struct row *row, struct ks_decision *out)
@@ -290,11 +291,13 @@ static bool applies(const struct ks_asked *a, const struct row *row)
 {
     if (row->profile != BOTH && (row->profile == STRICT) != a->is_strict)
         return false;
+    if (row->reason && !ks_str_is(a->verdict->reason, row->reason))
+        return false;
     if (row->kind && !is_kind(a, row->kind))
         return false;
     if (!row->kind && !row->reason[0] && a->verdict->basis != KS_BASIS_GENERATION_ONLY)
         return false;
-    return !row->reason || ks_str_is(a->verdict->reason, row->reason);
+    return true;
 }
 
 bool ks_decision_from_row(const struct ks_asked *a, struct ks_decision *out)

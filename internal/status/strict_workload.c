@@ -160,16 +160,16 @@ void ks_strict_replica_set(struct ks_strict *s)
     struct replicas r = replicas_of(s);
 
     check_replica_failure(s);
-    if (r.available < r.wanted)
+    if (r.available < r.wanted) {
         ks_strict_check_pods(s);
-    if (r.available < r.wanted)
         ks_strict_progress(s, "LessAvailable", "%" PRId64 " of %" PRId64 " replicas available",
                            r.available, r.wanted);
-    else if (r.existing > r.wanted)
+    } else if (r.existing > r.wanted) {
         tell_extra(s, "ExtraPods", r.existing, r.wanted);
-    else
+    } else {
         ks_strict_current(s, "", "%" PRId64 " of %" PRId64 " replicas available", r.available,
                           r.wanted);
+    }
 }
 
 static bool is_on_delete(const struct ks_strict *s)

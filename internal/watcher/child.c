@@ -200,7 +200,8 @@ static bool digest_read(struct ks_child *c, struct reading *r)
     d.is_ready =
         c->brood->kind == KS_CHILD_POD &&
         ks_str_is(ks_json_lenient_str(condition_of(r->json, "Ready"), "status", ""), "True");
-    if (!explain(c, r->json, &shown))
+    if ((c->brood->kind == KS_CHILD_POD || d.fails || s->generated_depth > 0) &&
+        !explain(c, r->json, &shown))
         return false;
     d.is_hindered = !d.fails && is_hindered(c, &shown);
     if (d.fails || d.is_hindered)

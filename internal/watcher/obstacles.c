@@ -29,7 +29,6 @@ struct obstacle {
 
 struct ks_obstacles {
     const struct ks_until *until;
-    const struct ks_until_target *targets;
     size_t count;
     uint32_t total;
     struct obstacle spare; /* is filled, and then finds its place or not */
@@ -37,15 +36,13 @@ struct ks_obstacles {
     struct ks_update updates[KS_OBSTACLES_MAX];
 };
 
-struct ks_obstacles *ks_obstacles_new(const struct ks_until *until,
-                                      const struct ks_until_target *targets)
+struct ks_obstacles *ks_obstacles_new(const struct ks_until *until)
 {
     struct ks_obstacles *list = ks_alloc0(sizeof(*list));
 
     if (!list)
         return NULL;
     list->until = until;
-    list->targets = targets;
     return list;
 }
 
@@ -123,9 +120,9 @@ static int64_t awaited_generation(const struct ks_obstacles *list, const struct 
 
     for (size_t i = 0; i < list->until->target_count; i++) {
         for (size_t j = 0; j < u->target_count; j++) {
-            if (list->targets[i].target_id == u->target_ids[j] &&
-                list->targets[i].min_generation > awaited)
-                awaited = list->targets[i].min_generation;
+            if (list->until->targets[i].target_id == u->target_ids[j] &&
+                list->until->targets[i].min_generation > awaited)
+                awaited = list->until->targets[i].min_generation;
         }
     }
     return awaited;
@@ -135,8 +132,9 @@ static struct ks_str awaited_version(const struct ks_obstacles *list, const stru
 {
     for (size_t i = 0; i < list->until->target_count; i++) {
         for (size_t j = 0; j < u->target_count; j++) {
-            if (list->targets[i].target_id == u->target_ids[j] && list->targets[i].min_version.len)
-                return list->targets[i].min_version;
+            if (list->until->targets[i].target_id == u->target_ids[j] &&
+                list->until->targets[i].min_version.len)
+                return list->until->targets[i].min_version;
         }
     }
     return (struct ks_str){.ptr = NULL};
@@ -216,7 +214,7 @@ static struct ks_str reason_of(ks_target_state state)
 void ks_obstacles_add_target(struct ks_obstacles *list, size_t index,
                              const struct ks_target *target, const struct ks_error *trouble)
 {
-    const struct ks_until_target *t = &list->targets[index];
+    const struct ks_until_target *t = &list->until->targets[index];
     struct obstacle *o = &list->spare;
     struct ks_update *u = &o->update;
 

@@ -19,8 +19,7 @@
 struct ks_obstacles;
 
 /* NULL when out of memory; ks_free. */
-KS_MUST_USE struct ks_obstacles *ks_obstacles_new(const struct ks_until *until,
-                                                  const struct ks_until_target *targets);
+KS_MUST_USE struct ks_obstacles *ks_obstacles_new(const struct ks_until *until);
 
 /* An object, if it is in the way. trouble: what is the matter with its targets; NULL: nothing. */
 void ks_obstacles_add(struct ks_obstacles *list, const struct ks_update *update,

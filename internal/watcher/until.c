@@ -160,26 +160,25 @@ static bool has_ended(const struct ks_until *u, const struct ks_update *update)
            update->ready_count >= update->desired_count;
 }
 
-static ks_until_why why_old(const struct ks_until *u, const struct ks_until_object *o,
+static ks_until_why why_old(const struct ks_until *u, uint64_t targets,
                             const struct ks_update *update)
 {
     for (size_t i = 0; i < u->target_count; i++) {
         const struct ks_until_target *t = &u->targets[i];
 
-        if (!(o->targets & ((uint64_t)1 << i)) || t->is_best_effort)
+        if (!(targets & ((uint64_t)1 << i)) || t->is_best_effort)
             continue;
         if (t->min_generation &&
             (!update->has_generation || update->generation < t->min_generation))
             return KS_UNTIL_OLD_GENERATION;
-        if (t->min_version.len && !ks_str_eq(t->min_version, update->resource_version) &&
-            !ks_rv_is_older(t->min_version, update->resource_version))
+        if (t->min_version.len && !ks_rv_reaches(update->resource_version, t->min_version))
             return KS_UNTIL_OLD_VERSION;
     }
     return KS_UNTIL_COUNTS;
 }
 
 static ks_until_why why_not_current(const struct ks_until *u, const struct ks_until_object *o,
-                                    const struct ks_update *update)
+                                    uint64_t targets, const struct ks_update *update)
 {
     ks_basis basis = update->basis ? update->basis : KS_BASIS_ASSUMED;
     ks_until_why old;
@@ -188,7 +187,7 @@ static ks_until_why why_not_current(const struct ks_until *u, const struct ks_un
         return KS_UNTIL_COUNTS;
     if (update->status == KS_STATUS_NOT_FOUND || update->status == KS_STATUS_UNKNOWN)
         return KS_UNTIL_STATUS;
-    old = why_old(u, o, update);
+    old = why_old(u, targets, update);
     if (old)
         return old;
     if (update->status == KS_STATUS_FAILED && u->config.goal == KS_GOAL_ALL_TERMINAL)
@@ -261,12 +260,11 @@ void ks_until_update(struct ks_until *u, struct ks_until_object *o, const struct
     } else if (is_absent(o->status) && is_new_to(u, targets)) {
         o->is_newcomer = true;
     }
-    place(u, o, targets, o->why);
-    if (is_job(update) && has_ended(u, update) && why_old(u, o, update) == KS_UNTIL_COUNTS)
+    if (is_job(update) && has_ended(u, update) && why_old(u, targets, update) == KS_UNTIL_COUNTS)
         o->was_done = true;
     else if (update->status == KS_STATUS_IN_PROGRESS)
         o->was_done = false;
-    why = is_for_gone(u) ? why_not_gone(u, o, update) : why_not_current(u, o, update);
+    why = is_for_gone(u) ? why_not_gone(u, o, update) : why_not_current(u, o, targets, update);
     o->status = update->status;
     place(u, o, targets, why);
     if (u->config.fail_fast && o->required && update->status == KS_STATUS_FAILED &&
@@ -346,9 +344,8 @@ ks_outcome_verdict ks_until_decide(struct ks_until *u, int64_t now_ms, bool know
         u->held_since_ms = now_ms;
     if (is_lost(u))
         u->verdict = KS_OUTCOME_FAILED;
-    else if (u->held_since_ms != NEVER && !knows_all)
-        u->verdict = has_expired(u, now_ms) ? KS_OUTCOME_TIMED_OUT : KS_OUTCOME_NONE;
-    else if (u->held_since_ms != NEVER && now_ms - u->held_since_ms >= u->config.stable_for_ms)
+    else if (knows_all && u->held_since_ms != NEVER &&
+             now_ms - u->held_since_ms >= u->config.stable_for_ms)
         u->verdict = KS_OUTCOME_REACHED;
     else if (has_expired(u, now_ms))
         u->verdict = KS_OUTCOME_TIMED_OUT;

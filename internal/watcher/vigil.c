@@ -36,12 +36,6 @@ struct record {
     struct ks_until_object until;
 };
 
-/* A target, and what is the matter with it. */
-struct trouble {
-    bool is_any;
-    struct ks_error error;
-};
-
 struct ks_vigil {
     struct ks_session *session;
     struct ks_loop *loop;
@@ -53,7 +47,7 @@ struct ks_vigil {
     struct ks_timer timer;
     size_t target_count;
     struct ks_until_target *targets;
-    struct trouble *troubles; /* by target */
+    struct ks_error *troubles; /* by target: what is the matter with it; OK: nothing */
 };
 
 static void vigil_destroy(struct ks_vigil *v)
@@ -92,13 +86,8 @@ static void give_up(struct ks_vigil *v, const struct ks_error *err)
 static void note_trouble(struct ks_vigil *v, const struct ks_target_change *change)
 {
     for (size_t i = 0; i < v->target_count; i++) {
-        struct trouble *t = &v->troubles[i];
-
-        if (v->targets[i].target_id != change->target_id)
-            continue;
-        t->is_any = change->cause_rc != KS_RC_OK;
-        if (t->is_any)
-            (void)ks_fail(&t->error, change->cause_rc, "%.*s", /* kept for the outcome */
+        if (v->targets[i].target_id == change->target_id)
+            (void)ks_fail(&v->troubles[i], change->cause_rc, "%.*s", /* kept for the outcome */
                           KS_STR_ARGS(change->cause_message));
     }
 }
@@ -198,9 +187,9 @@ static void on_failed(void *ctx, const struct ks_error *err)
 static const struct ks_error *trouble_of(const struct ks_vigil *v, const struct ks_update *update)
 {
     for (size_t i = 0; i < v->target_count; i++) {
-        for (size_t j = 0; v->troubles[i].is_any && j < update->target_count; j++) {
+        for (size_t j = 0; v->troubles[i].rc && j < update->target_count; j++) {
             if (v->targets[i].target_id == update->target_ids[j])
-                return &v->troubles[i].error;
+                return &v->troubles[i];
         }
     }
     return NULL;
@@ -228,15 +217,14 @@ static void survey_all(const struct ks_vigil *v, struct ks_obstacles *list)
     ks_session_each(v->session, survey_object, &survey);
     for (size_t i = 0; i < v->target_count; i++)
         ks_obstacles_add_target(list, i, ks_session_target(v->session, i),
-                                v->troubles[i].is_any ? &v->troubles[i].error : NULL);
+                                v->troubles[i].rc ? &v->troubles[i] : NULL);
 }
 
 /* Without memory for what is in the way, the verdict and the counts alone are told. */
 static void tell_outcome(struct ks_vigil *v, ks_outcome_verdict verdict)
 {
     struct ks_event event = {.kind = KS_EVENT_OUTCOME, .outcome = {.verdict = verdict}};
-    struct ks_obstacles *list =
-        verdict == KS_OUTCOME_REACHED ? NULL : ks_obstacles_new(&v->until, v->targets);
+    struct ks_obstacles *list = verdict == KS_OUTCOME_REACHED ? NULL : ks_obstacles_new(&v->until);
     struct ks_synced tally;
 
     if (list) {
