@@ -295,9 +295,8 @@ static bool applies(const struct ks_asked *a, const struct row *row)
         return false;
     if (row->kind && !is_kind(a, row->kind))
         return false;
-    if (!row->kind && !row->reason[0] && a->verdict->basis != KS_BASIS_GENERATION_ONLY)
-        return false;
-    return true;
+    return row->kind || !row->reason || row->reason[0] ||
+           a->verdict->basis == KS_BASIS_GENERATION_ONLY;
 }
 
 bool ks_decision_from_row(const struct ks_asked *a, struct ks_decision *out)
