@@ -5,9 +5,9 @@
  * ("shards", one connection each) on the thread's loop.
  *
  * Thread: the loop's.  Owns: shards, requests.  Limits: 64 watches and 8 unanswered ones a shard,
- * 16 watch shards; over HTTP/1.1 32 watches in all; one short request a shard, 8 such shards; 16
- * 384 requests in all. What does not fit waits here in order. Idle shards are closed: after 0.5 s
- * those of watches, after 5 s those of requests, at once when the last request was cancelled.
+ * 192 watch shards; over HTTP/1.1 32 watches in all; one short request a shard, 8 such shards;
+ * 16,384 requests in all. What does not fit waits here in order. Idle shards are closed: after
+ * 0.5 s those of watches, after 5 s those of requests, at once when the last request was cancelled.
  *
  * Never: redirects, cookies, netrc, proxies from the environment, compression on watches, a scheme
  * but the endpoint's own, a connection shared between two struct ks_http. Why: shared/spec
