@@ -23,6 +23,7 @@
 #include "server/rpc/call.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -427,51 +428,53 @@ static void call_refuse_method(struct ks_call *call, struct ks_str path)
     ks_call_finish(call, GRPC_STATUS_UNIMPLEMENTED, text.msg, NO_DETAILS);
 }
 
+/* Refused because of a limit: counted as such, too. */
+static void KS_PRINTF(3, 4)
+    call_refuse_limit(struct ks_call *call, ks_limit limit, const char *fmt, ...)
+{
+    char text[KS_ERROR_MSG_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* fits */
+    va_end(args);
+    ks_metrics_add(call->lane->shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
+    ks_call_finish_limit(call, limit, text);
+}
+
 static void call_refuse_more(struct ks_call *call)
 {
     struct ks_error text;
 
-    ks_metrics_add(call->lane->shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
     if (call->ops->kind == KS_CALL_HEALTH) {
         (void)ks_fail(&text, KS_RC_LIMIT,
                       "%d health calls are open, as many as this server takes; try later",
                       KS_CALL_HEALTH_MAX);
-        ks_call_finish(call, GRPC_STATUS_RESOURCE_EXHAUSTED, text.msg, NO_DETAILS);
+        call_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED, text.msg);
         return;
     }
-    (void)ks_fail(
-        &text, KS_RC_LIMIT,
+    call_refuse_limit(
+        call, KS_LIMIT_STREAMS,
         "%lld calls are open, as many as this server takes; try another replica, or later",
         (long long)call_max(call));
-    ks_call_finish_limit(call, KS_LIMIT_STREAMS, text.msg);
 }
 
 static void call_refuse_connection(struct ks_call *call, ks_limit limit)
 {
-    struct ks_call_shared *shared = call->lane->shared;
-    struct ks_error text;
-
-    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
-    (void)ks_fail(
-        &text, KS_RC_LIMIT,
+    call_refuse_limit(
+        call, limit,
         "%lld connections%s are open, as many as this server takes; share a connection, try "
         "another replica, or later",
-        (long long)shared->limits->values[limit],
+        (long long)call->lane->shared->limits->values[limit],
         limit == KS_LIMIT_CONNECTIONS ? "" : " from your address");
-    ks_call_finish_limit(call, limit, text.msg);
 }
 
 static void call_refuse_flood(struct ks_call *call)
 {
-    struct ks_call_shared *shared = call->lane->shared;
-    struct ks_error text;
-
-    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
-    (void)ks_fail(
-        &text, KS_RC_LIMIT,
+    call_refuse_limit(
+        call, KS_LIMIT_STREAMS_PER_CONNECTION,
         "this connection has twice the %lld open calls that it may have; open another connection",
-        (long long)shared->limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]);
-    ks_call_finish_limit(call, KS_LIMIT_STREAMS_PER_CONNECTION, text.msg);
+        (long long)call->lane->shared->limits->values[KS_LIMIT_STREAMS_PER_CONNECTION]);
 }
 
 /* Whether its connection may have it; otherwise it is refused. gRPC's own MAX_CONCURRENT_STREAMS
@@ -504,16 +507,13 @@ static bool call_enter(struct ks_call *call)
 static bool has_memory(struct ks_call *call)
 {
     struct ks_call_shared *shared = call->lane->shared;
-    struct ks_error text;
 
     if (call->ops->kind != KS_CALL_STREAM || !atomic_load(&shared->is_memory_short))
         return true;
-    ks_metrics_add(shared->metrics, KS_METRIC_REFUSED_TOTAL, 1);
-    (void)ks_fail(
-        &text, KS_RC_LIMIT,
+    call_refuse_limit(
+        call, KS_LIMIT_MEMORY_MIB,
         "the server has used most of its %lld MiB of memory; try another replica, or later",
         (long long)shared->limits->values[KS_LIMIT_MEMORY_MIB]);
-    ks_call_finish_limit(call, KS_LIMIT_MEMORY_MIB, text.msg);
     return false;
 }
 

@@ -271,18 +271,24 @@ static void check_target_ids(struct checks *c, const struct ks_target *targets, 
     }
 }
 
+/* Whether it can be used; otherwise it is refused. */
+static bool check_duration(const struct place *at, const char *field,
+                           const Google__Protobuf__Duration *d)
+{
+    if (d->seconds >= 0 && d->nanos >= 0 && d->nanos <= 999999999)
+        return true;
+    violate(at, BAD, field, "is no positive duration");
+    return false;
+}
+
 /* What is out of bounds is brought within them: Accepted tells. */
 static int64_t check_period(const struct place *at, const char *field,
                             const Google__Protobuf__Duration *d, int64_t min_ms)
 {
     int64_t ms;
 
-    if (!d || (d->seconds == 0 && d->nanos == 0))
+    if (!d || (d->seconds == 0 && d->nanos == 0) || !check_duration(at, field, d))
         return 0;
-    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999) {
-        violate(at, BAD, field, "is no positive duration");
-        return 0;
-    }
     if (d->seconds >= PERIOD_MAX_MS / 1000)
         return PERIOD_MAX_MS;
     ms = d->seconds * 1000 + d->nanos / 1000000;
@@ -317,12 +323,8 @@ static void check_pace(const struct place *at, const Kstatus__V1__WatchOptions *
 static int64_t check_time(const struct place *at, const char *field,
                           const Google__Protobuf__Duration *d)
 {
-    if (!d)
+    if (!d || !check_duration(at, field, d))
         return 0;
-    if (d->seconds < 0 || d->nanos < 0 || d->nanos > 999999999) {
-        violate(at, BAD, field, "is no positive duration");
-        return 0;
-    }
     if (d->seconds >= UNTIL_MAX_MS / 1000)
         return UNTIL_MAX_MS;
     return d->seconds * 1000 + (d->nanos + 999999) / 1000000;
