@@ -271,20 +271,6 @@ static void on_timer(struct ks_client_timer *timer)
         follow_unref(f); /* the timer's */
 }
 
-static Kstatus__V1__WatchRequest *request_copy(const Kstatus__V1__WatchRequest *request)
-{
-    size_t len = protobuf_c_message_get_packed_size(&request->base);
-    uint8_t *bytes = ks_alloc(len > 0 ? len : 1);
-    Kstatus__V1__WatchRequest *copy;
-
-    if (!bytes)
-        return NULL;
-    (void)protobuf_c_message_pack(&request->base, bytes); /* exactly len bytes */
-    copy = kstatus__v1__watch_request__unpack(&ks_pb_allocator, len, bytes);
-    ks_free(bytes);
-    return copy;
-}
-
 static struct kstatus_follow *follow_new(struct kstatus_client *client,
                                          const Kstatus__V1__WatchRequest *request,
                                          const struct kstatus_follow_callbacks *callbacks)
@@ -304,7 +290,7 @@ static struct kstatus_follow *follow_new(struct kstatus_client *client,
     (void)pthread_cond_init(&f->changed, NULL); /* nor these */
     f->sieve =
         ks_sieve_new(callbacks->gives_up ? KS_SIEVE_TELLS_DRAINING : KS_SIEVE_DROPS_DRAINING);
-    f->request = request_copy(request);
+    f->request = (Kstatus__V1__WatchRequest *)(void *)ks_pb_copy(&request->base);
     if (f->sieve && f->request)
         return f;
     follow_destroy(f);

@@ -23,3 +23,14 @@ static void pb_free(void *ctx, void *ptr)
 
 /* protobuf-c wants it writable; it is never written. */
 ProtobufCAllocator ks_pb_allocator = {.alloc = pb_alloc, .free = pb_free};
+
+ProtobufCMessage *ks_pb_copy(const ProtobufCMessage *message)
+{
+    size_t len = protobuf_c_message_get_packed_size(message);
+    KS_CLEANUP(ks_freep) uint8_t *bytes = ks_alloc(len + 1); /* len may be 0 */
+
+    if (!bytes)
+        return NULL;
+    (void)protobuf_c_message_pack(message, bytes); /* exactly len bytes */
+    return protobuf_c_message_unpack(message->descriptor, &ks_pb_allocator, len, bytes);
+}

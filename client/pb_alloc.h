@@ -11,4 +11,7 @@
 
 extern ProtobufCAllocator ks_pb_allocator;
 
+/* From that allocator. NULL when out of memory. */
+ProtobufCMessage *ks_pb_copy(const ProtobufCMessage *message);
+
 #endif

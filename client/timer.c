@@ -9,11 +9,6 @@
 #include "base/base.h"
 #include "base/clock.h"
 
-static int64_t mono_ms(void)
-{
-    return ks_clock_real.mono_ms(&ks_clock_real);
-}
-
 void ks_client_timers_init(struct ks_client_timers *timers)
 {
     (void)pthread_mutex_init(&timers->lock, NULL); /* default attributes do not fail on Linux */
@@ -29,7 +24,7 @@ void ks_client_timer_start(struct ks_client_timers *timers, struct ks_client_tim
                            int64_t delay_ms)
 {
     pthread_mutex_lock(&timers->lock);
-    timer->at_ms = mono_ms() + delay_ms;
+    timer->at_ms = ks_mono_ms() + delay_ms;
     ks_list_push(&timers->list, &timer->link);
     pthread_mutex_unlock(&timers->lock);
 }
@@ -48,7 +43,7 @@ bool ks_client_timer_stop(struct ks_client_timers *timers, struct ks_client_time
 /* Holds the lock. The first one that is due, or else *out_left_ms until one is. */
 static struct ks_client_timer *find_due(struct ks_client_timers *timers, int64_t *out_left_ms)
 {
-    int64_t now_ms = mono_ms();
+    int64_t now_ms = ks_mono_ms();
 
     *out_left_ms = -1;
     KS_LIST_FOREACH(link, &timers->list)

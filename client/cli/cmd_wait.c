@@ -68,11 +68,6 @@ struct waiting {
     int code;
 };
 
-static int64_t mono_ms(void)
-{
-    return ks_clock_real.mono_ms(&ks_clock_real);
-}
-
 static void stop(struct waiting *w, int code)
 {
     w->is_done = true;
@@ -92,7 +87,7 @@ static ks_rc append_legend(const struct waiting *w, struct ks_buf *to)
 
     return ks_buf_appendf(to, "waiting until %s: %s of %s\n",
                           ks_ending_goal_text(w->options->wait_goal),
-                          ks_age_format(mono_ms() - w->start_ms, took),
+                          ks_age_format(ks_mono_ms() - w->start_ms, took),
                           w->timeout_ms ? ks_age_format(w->timeout_ms, all) : "any time");
 }
 
@@ -118,7 +113,7 @@ static void tell_ending(struct waiting *w)
         rc = ks_ending_append_json(&w->pane.out, &w->ending);
     else
         rc = ks_ending_append_text(&w->pane.out, &w->ending, w->options, &w->targets,
-                                   mono_ms() - w->start_ms);
+                                   ks_mono_ms() - w->start_ms);
     flush(w, rc);
 }
 
@@ -147,7 +142,7 @@ static void take(struct waiting *w, struct call *call, const Kstatus__V1__WatchR
         const Kstatus__V1__Event *event = ks_merge_take(&w->merge, response->events[i]);
 
         if (response->events[i]->event_case == KSTATUS__V1__EVENT__EVENT_DRAINING)
-            call->drained_ms = mono_ms();
+            call->drained_ms = ks_mono_ms();
         if (!event)
             continue;
         if (event->event_case == KSTATUS__V1__EVENT__EVENT_OUTCOME)
@@ -174,9 +169,9 @@ static void close_stream(struct call *call)
 static void on_end(struct waiting *w, struct call *call, const struct kstatus_error *end)
 {
     if (end->code == KSTATUS_UNAVAILABLE && call->drained_ms &&
-        mono_ms() < call->drained_ms + RETURN_MS) {
+        ks_mono_ms() < call->drained_ms + RETURN_MS) {
         close_stream(call);
-        call->reopen_ms = mono_ms() + REOPEN_MS;
+        call->reopen_ms = ks_mono_ms() + REOPEN_MS;
         return;
     }
     if (w->pane.view == KS_PANE_TABLE && w->has_response)
@@ -219,13 +214,13 @@ static int poll_timeout(const struct waiting *w)
     }
     if (until == INT64_MAX)
         return -1;
-    left = until - mono_ms();
+    left = until - ks_mono_ms();
     return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
 static void check_patience(struct waiting *w)
 {
-    if (w->is_done || !w->timeout_ms || mono_ms() < w->start_ms + w->timeout_ms + PATIENCE_MS)
+    if (w->is_done || !w->timeout_ms || ks_mono_ms() < w->start_ms + w->timeout_ms + PATIENCE_MS)
         return;
     ks_report_complain("kstatusd at %s did not tell the outcome in time", w->options->server);
     stop(w, KS_EXIT_LOST);
@@ -258,7 +253,7 @@ static void set_duration(Google__Protobuf__Duration *to, int64_t ms)
  * that. */
 static int64_t time_left(const struct waiting *w)
 {
-    int64_t left = w->start_ms + w->timeout_ms - mono_ms();
+    int64_t left = w->start_ms + w->timeout_ms - ks_mono_ms();
     int64_t least = w->options->stable_ms ? w->options->stable_ms : 1;
 
     if (!w->timeout_ms)
@@ -310,7 +305,7 @@ static void reopen_due(struct waiting *w)
     for (size_t i = 0; !w->is_done && i < w->call_count; i++) {
         struct call *call = &w->calls[i];
 
-        if (!call->reopen_ms || mono_ms() < call->reopen_ms)
+        if (!call->reopen_ms || ks_mono_ms() < call->reopen_ms)
             continue;
         call->reopen_ms = 0;
         if (!open_stream(w, call, ks_targets_part(&w->targets, i)))
@@ -351,7 +346,7 @@ static void loop(struct waiting *w)
                 on_relay(w, &w->calls[i]);
         }
         reopen_due(w);
-        if (!w->is_done && w->pane.view == KS_PANE_TABLE && mono_ms() >= w->pane.paint_ms)
+        if (!w->is_done && w->pane.view == KS_PANE_TABLE && ks_mono_ms() >= w->pane.paint_ms)
             paint(w);
         check_patience(w);
     }
@@ -401,7 +396,7 @@ static int run(const struct ks_options *options)
         ks_report_complain("%s", err.msg);
         return KS_EXIT_USAGE;
     }
-    w.start_ms = mono_ms();
+    w.start_ms = ks_mono_ms();
     if (!ks_pane_init(&w.pane, options, &w.targets) || !block_signals(&w))
         ks_report_complain("cannot start: out of memory or of descriptors");
     else if (open_streams(&w))

@@ -51,11 +51,6 @@ struct watching {
     int code;
 };
 
-static int64_t mono_ms(void)
-{
-    return ks_clock_real.mono_ms(&ks_clock_real);
-}
-
 static void stop(struct watching *w, int code)
 {
     w->is_done = true;
@@ -220,7 +215,7 @@ static int poll_timeout(const struct watching *w)
         until = w->end_ms;
     if (until < 0)
         return -1;
-    left = until - mono_ms();
+    left = until - ks_mono_ms();
     return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
@@ -243,10 +238,10 @@ static void loop(struct watching *w)
             if (fds[1 + i].revents & POLLIN)
                 on_relay(w, i);
         }
-        if (!w->is_done && w->end_ms >= 0 && mono_ms() >= w->end_ms)
+        if (!w->is_done && w->end_ms >= 0 && ks_mono_ms() >= w->end_ms)
             stop(w, KS_EXIT_OK);
         if (w->pane.view == KS_PANE_TABLE &&
-            (w->is_done ? w->code == KS_EXIT_OK : mono_ms() >= w->pane.paint_ms))
+            (w->is_done ? w->code == KS_EXIT_OK : ks_mono_ms() >= w->pane.paint_ms))
             paint(w);
     }
 }
@@ -308,7 +303,7 @@ static int run(const struct ks_options *options)
         ks_report_complain("%s", err.msg);
         return KS_EXIT_USAGE;
     }
-    w.end_ms = options->for_ms >= 0 ? mono_ms() + options->for_ms : -1;
+    w.end_ms = options->for_ms >= 0 ? ks_mono_ms() + options->for_ms : -1;
     if (!ks_pane_init(&w.pane, options, &w.targets) || !block_signals(&w))
         ks_report_complain("cannot start: out of memory or of descriptors");
     else if (open_streams(&w))

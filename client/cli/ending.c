@@ -30,24 +30,13 @@ static Kstatus__V1__Outcome__Verdict join(Kstatus__V1__Outcome__Verdict a,
     return a == reached ? b : a;
 }
 
-static Kstatus__V1__Outcome *copy_of(const Kstatus__V1__Outcome *outcome)
-{
-    size_t size = kstatus__v1__outcome__get_packed_size(outcome);
-    KS_CLEANUP(ks_freep) uint8_t *bytes = ks_alloc(size + 1);
-
-    if (!bytes)
-        return NULL;
-    (void)kstatus__v1__outcome__pack(outcome, bytes); /* writes size bytes */
-    return kstatus__v1__outcome__unpack(&ks_pb_allocator, size, bytes);
-}
-
 ks_rc ks_ending_add(struct ks_ending *e, const Kstatus__V1__Outcome *lent)
 {
     Kstatus__V1__Outcome *outcome;
 
     if (e->count == KS_CALLS_MAX)
         return KS_RC_LIMIT;
-    outcome = copy_of(lent);
+    outcome = (Kstatus__V1__Outcome *)(void *)ks_pb_copy(&lent->base);
     if (!outcome)
         return KS_RC_NOMEM;
     e->copies[e->count] = outcome;

@@ -20,11 +20,6 @@
 #define TICK_MS 1000
 #define OUTPUT_MAX_BYTES ((size_t)1 << 28)
 
-static int64_t mono_ms(void)
-{
-    return ks_clock_real.mono_ms(&ks_clock_real);
-}
-
 bool ks_pane_init(struct ks_pane *p, const struct ks_options *options,
                   const struct ks_targets *targets)
 {
@@ -33,7 +28,7 @@ bool ks_pane_init(struct ks_pane *p, const struct ks_options *options,
     else
         p->view = isatty(STDOUT_FILENO) ? KS_PANE_TABLE : KS_PANE_LINES;
     p->lines.targets = targets;
-    p->paint_ms = mono_ms() + KS_PANE_PAINT_MS;
+    p->paint_ms = ks_mono_ms() + KS_PANE_PAINT_MS;
     ks_buf_init(&p->frame, OUTPUT_MAX_BYTES);
     ks_buf_init(&p->out, OUTPUT_MAX_BYTES);
     if (p->view != KS_PANE_TABLE)
@@ -56,7 +51,7 @@ ks_rc ks_pane_show(struct ks_pane *p, const Kstatus__V1__Event *event, int64_t w
 {
     switch (p->view) {
     case KS_PANE_TABLE:
-        return ks_rows_apply(p->rows, event, mono_ms());
+        return ks_rows_apply(p->rows, event, ks_mono_ms());
     case KS_PANE_LINES:
         return ks_lines_append_event(&p->lines, event, wall_ms, &p->out);
     case KS_PANE_JSON:
@@ -67,8 +62,8 @@ ks_rc ks_pane_show(struct ks_pane *p, const Kstatus__V1__Event *event, int64_t w
 
 void ks_pane_changed(struct ks_pane *p)
 {
-    if (p->paint_ms > mono_ms() + KS_PANE_PAINT_MS)
-        p->paint_ms = mono_ms() + KS_PANE_PAINT_MS;
+    if (p->paint_ms > ks_mono_ms() + KS_PANE_PAINT_MS)
+        p->paint_ms = ks_mono_ms() + KS_PANE_PAINT_MS;
 }
 
 bool ks_pane_flush(struct ks_pane *p, ks_rc rc)
@@ -88,7 +83,7 @@ bool ks_pane_paint(struct ks_pane *p, struct ks_str footer, size_t reserved_line
     ks_rc rc;
 
     ks_buf_clear(&p->frame);
-    ks_rows_sweep(p->rows, mono_ms());
+    ks_rows_sweep(p->rows, ks_mono_ms());
     p->format.now_ms = ks_clock_real.wall_ms(&ks_clock_real);
     p->format.width = p->screen.width;
     p->format.height = p->screen.height > reserved_lines ? p->screen.height - reserved_lines : 1;
@@ -97,7 +92,7 @@ bool ks_pane_paint(struct ks_pane *p, struct ks_str footer, size_t reserved_line
         rc = ks_buf_append_str(&p->frame, footer);
     if (!rc)
         rc = ks_screen_paint(&p->screen, ks_buf_str(&p->frame), &p->out);
-    p->paint_ms = mono_ms() + TICK_MS;
+    p->paint_ms = ks_mono_ms() + TICK_MS;
     return ks_pane_flush(p, rc);
 }
 

@@ -20,6 +20,12 @@ struct ks_clock {
 
 extern const struct ks_clock ks_clock_real;
 
+/* For who has no use for another clock. */
+static inline int64_t ks_mono_ms(void)
+{
+    return ks_clock_real.mono_ms(&ks_clock_real);
+}
+
 /* A clock that stands still until the test moves it. */
 struct ks_clock_test {
     struct ks_clock clock; /* first: a struct ks_clock_test * is a struct ks_clock * */

@@ -116,11 +116,6 @@ struct ks_door {
     struct ks_list buckets[BUCKETS]; /* by rpc_fd, newest last */
 };
 
-static int64_t now_ms(void)
-{
-    return ks_clock_real.mono_ms(&ks_clock_real);
-}
-
 static void fd_close(int fd)
 {
     if (fd >= 0)
@@ -182,7 +177,7 @@ static void tell_refused(struct ks_door *d, const char *why)
     unsigned dropped = 0;
 
     ks_metrics_add(d->config.metrics, KS_METRIC_CONNECTIONS_REFUSED_TOTAL, 1);
-    if (ks_log_limit_pass(&d->log_limit, now_ms(), &dropped))
+    if (ks_log_limit_pass(&d->log_limit, ks_mono_ms(), &dropped))
         ks_log(d->config.log, KS_LOG_WARN, "connection refused", KS_F_STR("reason", why),
                KS_F_INT("dropped", dropped));
 }
@@ -260,8 +255,7 @@ static void conn_open(struct ks_door *d, struct ks_conn *c)
     if (!door_watch(d, &c->watched, 0)) { /* 0: hang-ups are always told */
         c->watched.fd = fd;
         fd_close(copy);
-        tell_refused(d, "kstatusd has no memory left; try later");
-        pending_drop(d, c);
+        conn_turn_away(d, c, "kstatusd has no memory left; try later");
         return;
     }
     conn_set_options(fd);
@@ -274,7 +268,7 @@ static void conn_open(struct ks_door *d, struct ks_conn *c)
     d->open_count++;
     pthread_mutex_unlock(&d->lock);
     if (c->over != KS_LIMIT_COUNT) {
-        c->over_ms = now_ms();
+        c->over_ms = ks_mono_ms();
         ks_list_push(&d->courtesy, &c->courtesy);
         d->courtesy_count++;
     }
@@ -318,8 +312,7 @@ static void conn_on_first_bytes(struct ks_door *d, struct ks_conn *c)
         return;
     }
     if (memcmp(bytes, preface, (size_t)n) != 0) {
-        tell_refused(d, "what it sent is not HTTP/2; this port speaks gRPC");
-        pending_drop(d, c);
+        conn_turn_away(d, c, "what it sent is not HTTP/2; this port speaks gRPC");
         return;
     }
     if ((size_t)n == sizeof(bytes) && conn_fits(d, c))
@@ -346,7 +339,7 @@ static void door_admit(struct ks_door *d, int fd, const struct sockaddr_storage 
     }
     c->watched = (struct watched){WATCHED_CONN, fd};
     c->refs = 1;
-    c->since_ms = now_ms();
+    c->since_ms = ks_mono_ms();
     ks_list_init(&c->bucket);
     ks_list_init(&c->courtesy);
     c->over = KS_LIMIT_COUNT;
@@ -366,7 +359,7 @@ static void door_admit(struct ks_door *d, int fd, const struct sockaddr_storage 
 /* Not before PAUSE_MS from now. */
 static void door_pause(struct ks_door *d)
 {
-    d->paused_until_ms = now_ms() + PAUSE_MS;
+    d->paused_until_ms = ks_mono_ms() + PAUSE_MS;
     for (size_t i = 0; i < d->socket_count; i++)
         door_unwatch(d, d->sockets[i].watched.fd);
 }
@@ -388,10 +381,8 @@ static void door_use_spare(struct ks_door *d, const struct socket *s)
         fd_close(d->spare);
         fd_close(accept4(s->watched.fd, NULL, NULL, SOCK_CLOEXEC));
         tell_refused(d, "kstatusd has no file descriptor left");
-        d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    } else {
-        d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
+    d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (d->spare < 0)
         door_pause(d);
 }
@@ -416,7 +407,8 @@ static void on_socket(struct ks_door *d, const struct socket *s)
     }
 }
 
-static void door_close_sockets(struct ks_door *d)
+/* Closes the listening sockets, and what has not been handed on. */
+static void door_shut_off(struct ks_door *d)
 {
     for (size_t i = 0; i < d->socket_count; i++) {
         struct socket *s = &d->sockets[i];
@@ -427,6 +419,8 @@ static void door_close_sockets(struct ks_door *d)
             (void)unlink(s->address.path); /* one that somebody removed is gone as well */
     }
     d->socket_count = 0;
+    while (!ks_list_is_empty(&d->pending))
+        pending_drop(d, KS_CONTAINER_OF(d->pending.next, struct ks_conn, link));
 }
 
 static void on_bell(struct ks_door *d)
@@ -439,9 +433,7 @@ static void on_bell(struct ks_door *d)
         return;
     d->is_shut = true;
     d->paused_until_ms = 0;
-    door_close_sockets(d);
-    while (!ks_list_is_empty(&d->pending))
-        pending_drop(d, KS_CONTAINER_OF(d->pending.next, struct ks_conn, link));
+    door_shut_off(d);
     d->config.on_shut(d->config.ctx);
 }
 
@@ -465,15 +457,14 @@ static void on_event(struct ks_door *d, struct watched *w)
 
 static void door_expire(struct ks_door *d)
 {
-    const int64_t now = now_ms();
+    const int64_t now = ks_mono_ms();
 
     while (!ks_list_is_empty(&d->pending)) {
         struct ks_conn *c = KS_CONTAINER_OF(d->pending.next, struct ks_conn, link);
 
         if (now - c->since_ms < KS_DOOR_PREFACE_MS)
             break;
-        tell_refused(d, "it sent nothing in 5 s");
-        pending_drop(d, c);
+        conn_turn_away(d, c, "it sent nothing in 5 s");
     }
     while (!ks_list_is_empty(&d->courtesy)) {
         struct ks_conn *c = KS_CONTAINER_OF(d->courtesy.next, struct ks_conn, courtesy);
@@ -514,7 +505,7 @@ static int door_wait_ms(const struct ks_door *d)
     }
     if (due == INT64_MAX)
         return -1;
-    wait = due - now_ms();
+    wait = due - ks_mono_ms();
     return wait > 0 ? (int)wait : 0;
 }
 
@@ -656,7 +647,7 @@ ks_limit ks_conn_over(const struct ks_conn *c)
 
 int64_t ks_conn_age_ms(const struct ks_conn *c)
 {
-    return now_ms() - c->since_ms;
+    return ks_mono_ms() - c->since_ms;
 }
 
 static void door_ring(struct ks_door *d)
@@ -682,9 +673,7 @@ struct ks_door *ks_door_free(struct ks_door *d)
         door_ring(d);
         (void)pthread_join(d->thread, NULL); /* fails only on a thread that is none */
     }
-    door_close_sockets(d);
-    while (!ks_list_is_empty(&d->pending))
-        pending_drop(d, KS_CONTAINER_OF(d->pending.next, struct ks_conn, link));
+    door_shut_off(d);
     while (!ks_list_is_empty(&d->open))
         conn_close(d, KS_CONTAINER_OF(d->open.next, struct ks_conn, link));
     door_bury(d);
