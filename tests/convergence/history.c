@@ -89,11 +89,6 @@ struct history *history_free(struct history *h)
     return NULL;
 }
 
-const struct history_state *history_at(const struct history *h, size_t n)
-{
-    return n < h->len ? &h->states[n] : NULL;
-}
-
 static bool is_of(const struct history_state *s, const struct history_name *name)
 {
     return s->species == name->species && ks_str_eq(s->rev->name, name->name) &&

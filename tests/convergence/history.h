@@ -52,7 +52,5 @@ bool history_was_other(const struct history *h, const struct history_name *name,
 /* Whether it was deleted, or did not match, in a state newer than rv. */
 bool history_has_left(const struct history *h, const struct history_name *name, struct ks_str uid,
                       uint64_t rv, const struct sim_selector *selector);
-/* The n-th state, NULL behind the last. */
-const struct history_state *history_at(const struct history *h, size_t n);
 
 #endif

@@ -341,7 +341,6 @@ static void on_update(struct reader *r, const Kstatus__V1__ResourceStatus *u)
 
     r->updates++;
     r->merged += u->coalesced_count;
-    r->was_merged |= u->coalesced_count > 0;
     world_say(r->world, "reader %u update [%s] %s %s/%s uid %.8s rv %s %s %s (%s) merged %u",
               r->number, ids_text(u->target_ids, u->n_target_ids), u->object->kind,
               u->object->namespace_, u->object->name, u->object->uid, u->resource_version,

@@ -63,7 +63,6 @@ struct reader {
     uint64_t updates;
     uint64_t merged;
     bool is_synced;
-    bool was_merged; /* something was, so that what is told together may be of different times */
     bool may_overflow;
     Kstatus__V1__Heartbeat *heartbeat; /* owned; the latest */
     struct fact *facts;

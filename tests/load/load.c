@@ -225,7 +225,6 @@ static void report(void)
     for (unsigned i = 0; i < client.stream_count; i++) {
         struct counts *sum = i < client.stalled ? &stalled : &readers;
 
-        sum->responses += client.streams[i].counts.responses;
         sum->updates += client.streams[i].counts.updates;
         sum->coalesced += client.streams[i].counts.coalesced;
         sum->unknown += client.streams[i].counts.unknown;

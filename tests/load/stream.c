@@ -124,7 +124,6 @@ static bool take_response(struct stream *s, const Kstatus__V1__WatchResponse *re
 {
     bool has_synced = false;
 
-    s->counts.responses++;
     s->counts.gaps += response->first_sequence != s->next_sequence;
     s->next_sequence = response->first_sequence + response->n_events;
     for (size_t i = 0; i < response->n_events; i++) {

@@ -24,7 +24,6 @@ struct stream_ops {
 };
 
 struct counts {
-    uint64_t responses;
     uint64_t updates;
     uint64_t coalesced;
     uint64_t unknown; /* updates with that status */

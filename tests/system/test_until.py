@@ -23,10 +23,6 @@ def until(goal, timeout_s=None, stable_s=None, **more):
     return wanted
 
 
-def unready(name, **more):
-    return {**pod(name, **more), "status": pod_status(False)}
-
-
 def in_way(outcome):
     """What stood in the way, as (name, status, code of the obstacle)."""
     return [(s.object.name, status_name(s), s.obstacle.code) for s in outcome.blocking]
@@ -43,7 +39,7 @@ class Until(Bench):
         return watch
 
     def test_all_current(self):
-        self.sim.apply(*create(unready("current-0"), pod("current-1")))
+        self.sim.apply(*create(pod("current-0", ready=False), pod("current-1")))
         watch = self.watch(object_target(1, "po", "current-0", "default"), object_target(2, "po", "current-1", "default"),
                            until=until(CURRENT))
         watch.wait_synced(LIMIT_S)
@@ -160,7 +156,7 @@ class Until(Bench):
                "spec": {"completions": 1, "ttlSecondsAfterFinished": 0},
                "status": {"startTime": "2026-01-01T00:00:00Z", "succeeded": 1,
                           "conditions": [{"type": "Complete", "status": "True"}]}}
-        self.sim.apply(*create(job, unready("slower")))
+        self.sim.apply(*create(job, pod("slower", ready=False)))
         watch = self.watch(object_target(1, "job", "ends", "default"), object_target(2, "po", "slower", "default"),
                            until=until(CURRENT), options=pb.WatchOptions(profile="strict"))
         watch.wait_synced(LIMIT_S)
@@ -207,7 +203,7 @@ class Wait(Bench):
         return pb_grpc.StatusServiceStub(self.channel).Wait(request, timeout=deadline_s).outcome
 
     def test_it_answers_with_the_outcome(self):
-        self.sim.apply(*create(unready("waits")))
+        self.sim.apply(*create(pod("waits", ready=False)))
         target = object_target(1, "po", "waits", "default")
         outcome = self.ask(target, goal=CURRENT, timeout_s=1)
         self.assertEqual((verdict(outcome), in_way(outcome)), ("TIMED_OUT", [("waits", "IN_PROGRESS", "")]))

@@ -20,10 +20,6 @@ def failed(name):
     return made
 
 
-def unready(name):
-    return {**pod(name), "status": pod_status(False)}
-
-
 def wait(server, *arguments, stdin=None):
     done = subprocess.run([BIN / "kstatus", "wait", "-s", getattr(server, "grpc", server), "-n", "default", *arguments],
                           input=stdin, capture_output=True, text=True, timeout=60 * SLOW, check=False)
@@ -44,7 +40,7 @@ class Wait(Bench):
         return process, process.stdout.readline()
 
     def test_reached(self):
-        self.sim.apply(*create(unready("comes")))
+        self.sim.apply(*create(pod("comes", ready=False)))
         process, line = self.started("pod/comes")
         self.assertIn("InProgress", line)
         self.sim.apply(patch_status(pod("comes"), pod_status(True)))
@@ -79,7 +75,7 @@ class Wait(Bench):
                 self.assertIn(says, errors)
 
     def test_timed_out(self):
-        self.sim.apply(*create(unready("slow")))
+        self.sim.apply(*create(pod("slow", ready=False)))
         code, out, errors = self.wait("pod/slow", "pod/nowhere", "--timeout", "1s")
         self.assertEqual((code, errors), (3, ""))
         end = out[out.index("timed out after"):].splitlines()
@@ -134,7 +130,7 @@ class Wait(Bench):
         self.assertIn("--applied needs what the API server answered", errors)
 
     def test_on_a_terminal(self):
-        self.sim.apply(*create(unready("shown")))
+        self.sim.apply(*create(pod("shown", ready=False)))
         terminal = Terminal([BIN / "kstatus", "wait", "-s", self.server.grpc, "-n", "default", "pod/shown"], columns=100)
         self.addCleanup(terminal.close)
         self.assertTrue(terminal.run(LIMIT_S, lambda s: "waiting until all are Current" in s.text() and "Pod/shown" in s.text()))
@@ -152,7 +148,7 @@ class Wait(Bench):
 class Restart(unittest.TestCase):
     def test_a_stream_that_ends_in_time_is_opened_again(self):
         with Kubesim() as sim, Kstatusd(sim.kubeconfig, "--limit", "stream-seconds=1") as server:
-            sim.apply(*create(unready("late")))
+            sim.apply(*create(pod("late", ready=False)))
             ended = []
             waiting = threading.Thread(target=lambda: ended.append(wait(server, "pod/late")))
             waiting.start()
